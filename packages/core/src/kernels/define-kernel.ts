@@ -1,0 +1,105 @@
+import * as tf from "@tensorflow/tfjs-core";
+import "../gradients.js";
+
+/** Named tensor inputs of a kernel; an optional input that is absent is `undefined`. */
+export type KernelInputs = Record<string, tf.Tensor | undefined>;
+
+/** What a kernel returns: one tensor, or a fixed tuple of tensors. */
+export type KernelOutput = tf.Tensor | readonly tf.Tensor[];
+
+/** The parts of a fused kernel; see {@link defineKernel}. */
+export interface KernelDefinition<I extends KernelInputs, A extends object, O extends KernelOutput> {
+  /** Name in TensorFlow.js's kernel registry; starts with `Kvfold`, has no underscore. */
+  readonly name: string;
+  /** The definition of the kernel: plain TensorFlow.js ops, differentiable, right on every backend. */
+  readonly reference: (inputs: I, attrs: A) => O;
+  /**
+   * Inputs that receive a gradient when a backend runs its fast form. The gradient is that of the reference form,
+   * recomputed from the saved inputs, until the backend registers a better one for `name`.
+   */
+  readonly differentiable?: readonly (keyof I & string)[];
+}
+
+/** A fused kernel: call it like a function; `reference` is the slow form that every fast form must equal. */
+export interface Kernel<I extends KernelInputs, A extends object, O extends KernelOutput> {
+  (inputs: I, attrs: A): O;
+  /** Name in TensorFlow.js's kernel registry. */
+  readonly kernelName: string;
+  /** The slow form in plain TensorFlow.js ops. */
+  readonly reference: (inputs: I, attrs: A) => O;
+  /** Inputs that receive a gradient. */
+  readonly differentiable: readonly (keyof I & string)[];
+}
+
+/**
+ * Makes a fused kernel of the contract. A call runs the fast form that the current backend registered under `name`
+ * with `tf.registerKernel`, else the reference form. So a kernels package only registers TensorFlow.js kernels, and a
+ * backend that lacks one still gives the right answer.
+ */
+export function defineKernel<I extends KernelInputs, A extends object, O extends KernelOutput>(
+  definition: KernelDefinition<I, A, O>,
+): Kernel<I, A, O> {
+  const { name, reference } = definition;
+  const differentiable = definition.differentiable ?? [];
+  const call = (inputs: I, attrs: A): O => {
+    if (tf.getKernel(name, tf.getBackend()) === undefined) return reference(inputs, attrs);
+    const present = Object.fromEntries(
+      Object.entries(inputs).filter(([, tensor]) => tensor !== undefined),
+    ) as tf.NamedTensorMap;
+    const runFast = () => tf.engine().runKernel(name, present, { ...attrs } as unknown as tf.NamedAttrMap);
+    const ownGradient = differentiable.length === 0 || tf.getGradient(name) !== undefined;
+    if (ownGradient || !isTaping()) return runFast() as O;
+    return differentiableEngine().runKernelFunc({
+      forwardFunc: (_backend, save) => {
+        save(Object.values(present));
+        return runFast();
+      },
+      backwardsFunc: (dy, saved) => {
+        const inputsAgain = Object.fromEntries(Object.keys(present).map((key, i) => [key, saved[i]])) as unknown as I;
+        return referenceGradient(reference, inputsAgain, attrs, Array.isArray(dy) ? dy : [dy], differentiable);
+      },
+      inputs: present,
+    }) as O;
+  };
+  return Object.assign(call, { kernelName: name, reference, differentiable });
+}
+
+/** The engine's call that takes its own backward form; TypeScript hides it, `tf.customGrad` allows one output only. */
+interface DifferentiableEngine {
+  runKernelFunc(call: {
+    forwardFunc: (backend: unknown, save: (tensors: tf.Tensor[]) => void) => tf.Tensor | tf.Tensor[];
+    backwardsFunc: (dy, saved) => Record<string, () => tf.Tensor>;
+    inputs: tf.NamedTensorMap;
+  }): tf.Tensor | tf.Tensor[];
+}
+
+function differentiableEngine(): DifferentiableEngine {
+  return tf.engine() as unknown as DifferentiableEngine;
+}
+
+function isTaping(): boolean {
+  return tf.engine().state.gradientDepth > 0 && tf.engine().state.kernelDepth === 0;
+}
+
+/** Vector-Jacobian product of a reference form, recomputed from the inputs; absent inputs get none. */
+function referenceGradient<I extends KernelInputs, A extends object, O extends KernelOutput>(
+  reference: (inputs: I, attrs: A) => O,
+  inputs: I,
+  attrs: A,
+  upstream: readonly tf.Tensor[],
+  differentiable: readonly (keyof I & string)[],
+): Record<string, () => tf.Tensor> {
+  const names = differentiable.filter((name) => inputs[name] !== undefined);
+  const loss = (...xs: tf.Tensor[]): tf.Scalar => {
+    const out = reference({ ...inputs, ...Object.fromEntries(names.map((name, i) => [name, xs[i]])) }, attrs);
+    const list = (Array.isArray(out) ? out : [out]) as tf.Tensor[];
+    const terms = list.map((y, i) => tf.sum(tf.mul(y, upstream[i] as tf.Tensor)));
+    return terms.reduce((a, b) => tf.add(a, b)) as tf.Scalar;
+  };
+  let grads: tf.Tensor[] | undefined;
+  const all = () => {
+    grads ??= tf.grads(loss)(names.map((name) => inputs[name] as tf.Tensor));
+    return grads;
+  };
+  return Object.fromEntries(names.map((name, i) => [name, () => all()[i] as tf.Tensor]));
+}

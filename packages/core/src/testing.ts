@@ -1,0 +1,1 @@
+export { goldensPath, repositoryRoot, sharedPath, skipReason } from "./testing/shared-files.js";
