@@ -1,0 +1,27 @@
+/** What is known of a backend that this machine can run. */
+export interface LoadedBackend {
+  /** npm package that provides the backend. */
+  readonly package: string;
+  /** Version of that package. */
+  readonly version: string;
+  /** What it uses here, for example `"SIMD, 1 thread"` or `"GPU"`. */
+  readonly detail: string;
+}
+
+/** Why a backend cannot run here, as the end of a sentence: `"not installed (npm install ...)"`. */
+export interface MissingBackend {
+  readonly reason: string;
+}
+
+/**
+ * One row of the backend table. A new backend plugs in by one row; see `backend-table.ts`.
+ */
+export interface BackendRow {
+  /** Name under which the backend registers itself with TensorFlow.js (no underscore). */
+  readonly name: string;
+  /**
+   * Imports the backend's package, so that the backend is registered with TensorFlow.js under `name`. Never throws:
+   * a backend that cannot run here gives the reason.
+   */
+  readonly load: () => Promise<LoadedBackend | MissingBackend>;
+}

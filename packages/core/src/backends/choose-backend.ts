@@ -1,0 +1,67 @@
+import { KvfoldError } from "../errors/kvfold-error.js";
+import { activateBackend } from "./activate-backend.js";
+import type { BackendRow, LoadedBackend } from "./backend-row.js";
+import { backendTable } from "./backend-table.js";
+import { listBackends } from "./list-backends.js";
+
+/** Options of {@link chooseBackend}. */
+export interface ChooseBackendOptions {
+  /**
+   * Name of a backend, or `"auto"` (the default) for the best one that runs here. A name is a demand: when that
+   * backend cannot run, the call fails and nothing else is used in its place.
+   */
+  readonly prefer?: string;
+  /** Rows to choose from, best first; default every backend that kvfold knows. */
+  readonly table?: readonly BackendRow[];
+}
+
+/** The backend that is current now, and why no better one is. */
+export interface BackendChoice extends LoadedBackend {
+  /** Name of the backend in TensorFlow.js. */
+  readonly name: string;
+  /** Every better backend, best first, with the reason why it was not chosen. */
+  readonly reasons: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/**
+ * Makes the best TensorFlow.js backend of this machine the current one:
+ * `cuda` > `native` > `tensorflow` > `wasm` > `cpu`.
+ *
+ * @returns what was chosen, its version, and why each better backend was not
+ * @throws KvfoldError `backend-unknown` when `prefer` names no backend of the table
+ * @throws KvfoldError `backend-unavailable` when the named backend, or for `"auto"` every backend, cannot run here
+ */
+export async function chooseBackend(options: ChooseBackendOptions = {}): Promise<BackendChoice> {
+  const { prefer = "auto", table = backendTable } = options;
+  if (prefer !== "auto") return chooseNamed(prefer, table);
+  const reasons: { name: string; reason: string }[] = [];
+  for (const row of table) {
+    const loaded = await activateBackend(row);
+    if (!("reason" in loaded)) return { name: row.name, ...loaded, reasons };
+    reasons.push({ name: row.name, reason: loaded.reason });
+  }
+  const failures = reasons.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
+  throw new KvfoldError("backend-unavailable", `No backend can run here (${failures}).`);
+}
+
+async function chooseNamed(prefer: string, table: readonly BackendRow[]): Promise<BackendChoice> {
+  const index = table.findIndex(({ name }) => name === prefer);
+  const row = table[index];
+  if (row === undefined) {
+    const known = table.map(({ name }) => name).join(", ");
+    throw new KvfoldError("backend-unknown", `There is no backend "${prefer}"; choose "auto" or one of: ${known}.`);
+  }
+  const loaded = await activateBackend(row);
+  if ("reason" in loaded) throw await unavailable(prefer, loaded.reason, table);
+  const better = table.slice(0, index);
+  const reasons = better.map(({ name }) => ({ name, reason: `not tried, because "${prefer}" was asked for` }));
+  return { name: prefer, ...loaded, reasons };
+}
+
+async function unavailable(prefer: string, reason: string, table: readonly BackendRow[]): Promise<KvfoldError> {
+  const others = await listBackends(table.filter(({ name }) => name !== prefer));
+  const available = others.flatMap((status) => (status.available ? [`${status.name} (${status.detail})`] : []));
+  const remedy =
+    available.length === 0 ? "No other backend can run either." : `Available here: ${available.join(", ")}.`;
+  return new KvfoldError("backend-unavailable", `The backend "${prefer}" cannot run here: ${reason}. ${remedy}`);
+}
