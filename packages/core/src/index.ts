@@ -4,6 +4,7 @@ export { type BackendChoice, type ChooseBackendOptions, chooseBackend } from "./
 export { type BackendStatus, listBackends } from "./backends/list-backends.js";
 export type { KernelsPackage } from "./backends/load-kernels-package.js";
 export { KvfoldError } from "./errors/kvfold-error.js";
+export type { Activation } from "./kernels/activation.js";
 export {
   defineKernel,
   type Kernel,
@@ -11,3 +12,37 @@ export {
   type KernelInputs,
   type KernelOutput,
 } from "./kernels/define-kernel.js";
+export { denseGatedMlp } from "./kernels/dense-gated-mlp.js";
+export { denseLinear } from "./kernels/dense-linear.js";
+export { embedding } from "./kernels/embedding.js";
+export { type GatedMlpWeights, gatedMlp } from "./kernels/gated-mlp.js";
+export { linear } from "./kernels/linear.js";
+export { isPackedWeight, type LinearWeight, type PackedWeight } from "./kernels/linear-weight.js";
+export { packedGatedMlp } from "./kernels/packed-gated-mlp.js";
+export { packedLinear } from "./kernels/packed-linear.js";
+export { rmsNorm } from "./kernels/rms-norm.js";
+export { rope } from "./kernels/rope.js";
+export { scatterAddRows } from "./kernels/scatter-add-rows.js";
+export { gatherRows } from "./ops/gather-rows.js";
+export { type OwnGradient, withGradient } from "./ops/with-gradient.js";
+export { inverseFrequencies, type RopeFrequencies } from "./rope/inverse-frequencies.js";
+export { Rope, type RopeAngles, type RopeAnglesOptions } from "./rope/rope.js";
+export type {
+  DynamicRopeScaling,
+  LinearRopeScaling,
+  Llama3RopeScaling,
+  NoRopeScaling,
+  RopeDescriptor,
+  RopeScaling,
+  YarnRopeScaling,
+} from "./rope/rope-descriptor.js";
+export { type ByteSource, memorySource } from "./safetensors/byte-source.js";
+export type { SafetensorsArray, SafetensorsDtype } from "./safetensors/dtypes.js";
+export { openFileSource } from "./safetensors/file-source.js";
+export { openSharded } from "./safetensors/open-sharded.js";
+export type { SafetensorsEntry } from "./safetensors/parse-header.js";
+export { openSafetensors, type SafetensorsFile } from "./safetensors/safetensors-file.js";
+export { encodeSafetensors, type SafetensorsInput, writeSafetensors } from "./safetensors/write-safetensors.js";
+export { halfTable } from "./storage/half-bits.js";
+export { type BlockFormat, formatByteLength, type StorageType, unpackTarget } from "./storage/storage-type.js";
+export { type StorageTypeName, storageTypes } from "./storage/storage-types.js";

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import "../gradients.js";
+import { withGradient } from "../ops/with-gradient.js";
 
 /** Named tensor inputs of a kernel; an optional input that is absent is `undefined`. */
 export type KernelInputs = Record<string, tf.Tensor | undefined>;
@@ -49,32 +49,19 @@ export function defineKernel<I extends KernelInputs, A extends object, O extends
     const runFast = () => tf.engine().runKernel(name, present, { ...attrs } as unknown as tf.NamedAttrMap);
     const ownGradient = differentiable.length === 0 || tf.getGradient(name) !== undefined;
     if (ownGradient || !isTaping()) return runFast() as O;
-    return differentiableEngine().runKernelFunc({
-      forwardFunc: (_backend, save) => {
-        save(Object.values(present));
+    return withGradient({
+      inputs: present as Record<string, tf.Tensor>,
+      forward: (save) => {
+        save(Object.values(present) as tf.Tensor[]);
         return runFast();
       },
-      backwardsFunc: (dy, saved) => {
+      backward: (upstream, saved) => {
         const inputsAgain = Object.fromEntries(Object.keys(present).map((key, i) => [key, saved[i]])) as unknown as I;
-        return referenceGradient(reference, inputsAgain, attrs, Array.isArray(dy) ? dy : [dy], differentiable);
+        return referenceGradient(reference, inputsAgain, attrs, upstream, differentiable);
       },
-      inputs: present,
     }) as O;
   };
   return Object.assign(call, { kernelName: name, reference, differentiable });
-}
-
-/** The engine's call that takes its own backward form; TypeScript hides it, `tf.customGrad` allows one output only. */
-interface DifferentiableEngine {
-  runKernelFunc(call: {
-    forwardFunc: (backend: unknown, save: (tensors: tf.Tensor[]) => void) => tf.Tensor | tf.Tensor[];
-    backwardsFunc: (dy, saved) => Record<string, () => tf.Tensor>;
-    inputs: tf.NamedTensorMap;
-  }): tf.Tensor | tf.Tensor[];
-}
-
-function differentiableEngine(): DifferentiableEngine {
-  return tf.engine() as unknown as DifferentiableEngine;
 }
 
 function isTaping(): boolean {

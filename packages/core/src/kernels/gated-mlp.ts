@@ -1,0 +1,37 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { type Activation, activate } from "./activation.js";
+import { denseGatedMlp } from "./dense-gated-mlp.js";
+import { linear } from "./linear.js";
+import { isPackedWeight, type LinearWeight } from "./linear-weight.js";
+import { packedGatedMlp } from "./packed-gated-mlp.js";
+
+/** Weights of a gated MLP; each may be dense `[in, out]` or packed `[out, in]`. */
+export interface GatedMlpWeights {
+  readonly gate: LinearWeight;
+  readonly up: LinearWeight;
+  readonly down: LinearWeight;
+  /** `[hidden]` */
+  readonly gateBias?: tf.Tensor1D | undefined;
+  /** `[hidden]` */
+  readonly upBias?: tf.Tensor1D | undefined;
+  /** `[dim]` */
+  readonly downBias?: tf.Tensor1D | undefined;
+}
+
+/**
+ * Gated MLP, `[..., dim]` to `[..., dim]`, by the kernel that fits the storage of the weights. When storages are mixed
+ * the three linear layers run one by one.
+ */
+export function gatedMlp(x: tf.Tensor, weights: GatedMlpWeights, activation: Activation): tf.Tensor {
+  const { gate, up, down, gateBias, upBias, downBias } = weights;
+  if (isPackedWeight(gate) && isPackedWeight(up) && isPackedWeight(down)) {
+    return packedGatedMlp({ x, gateBias, upBias, downBias }, { activation, gate, up, down });
+  }
+  if (!isPackedWeight(gate) && !isPackedWeight(up) && !isPackedWeight(down)) {
+    return denseGatedMlp({ x, gate, up, down, gateBias, upBias, downBias }, { activation });
+  }
+  return tf.tidy(() => {
+    const hidden = tf.mul(activate(linear(x, gate, gateBias), activation), linear(x, up, upBias));
+    return linear(hidden, down, downBias);
+  });
+}
