@@ -83,10 +83,18 @@ function referenceGradient<I extends KernelInputs, A extends object, O extends K
     const terms = list.map((y, i) => tf.sum(tf.mul(y, upstream[i] as tf.Tensor)));
     return terms.reduce((a, b) => tf.add(a, b)) as tf.Scalar;
   };
-  let grads: tf.Tensor[] | undefined;
-  const all = () => {
-    grads ??= tf.grads(loss)(names.map((name) => inputs[name] as tf.Tensor));
-    return grads;
-  };
-  return Object.fromEntries(names.map((name, i) => [name, () => all()[i] as tf.Tensor]));
+  // Computed here and not on demand: the engine disposes everything that the computation of one input's gradient leaves.
+  const grads = withFreshTape(() => tf.grads(loss)(names.map((name) => inputs[name] as tf.Tensor)));
+  return Object.fromEntries(names.map((name, i) => [name, () => grads[i] as tf.Tensor]));
+}
+
+/** Takes gradients inside a backward pass: the engine has one tape at a time and drops it when a pass ends. */
+function withFreshTape<T>(run: () => T): T {
+  const { state } = tf.engine();
+  const outer = state.activeTape;
+  try {
+    return run();
+  } finally {
+    state.activeTape = outer as NonNullable<typeof outer>;
+  }
 }
