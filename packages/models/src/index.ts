@@ -1,5 +1,4 @@
 export {
-  type Activation,
   ARCHITECTURES,
   type Architecture,
   type LayerConfig,

@@ -46,11 +46,11 @@ function gemma3Ropes(fields: ConfigFields, headDim: number, maxPositions: number
   if (!fields.has("rope_parameters")) {
     const rope = fields.has("rope_scaling")
       ? parseRopeParameters(fields.nested("rope_scaling"), globalDefaults)
-      : plainRope(headDim, globalDefaults.theta);
-    return { rope, ropeLocal: plainRope(headDim, localDefaults.theta) };
+      : plainRope(globalDefaults);
+    return { rope, ropeLocal: plainRope(localDefaults) };
   }
   const kinds = fields.nested("rope_parameters");
   const read = (kind: string, defaults: typeof globalDefaults) =>
-    kinds.has(kind) ? parseRopeParameters(kinds.nested(kind), defaults) : plainRope(headDim, defaults.theta);
+    kinds.has(kind) ? parseRopeParameters(kinds.nested(kind), defaults) : plainRope(defaults);
   return { rope: read("full_attention", globalDefaults), ropeLocal: read("sliding_attention", localDefaults) };
 }

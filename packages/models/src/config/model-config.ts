@@ -1,14 +1,11 @@
+import type { Activation, RopeDescriptor } from "@kvfold/core";
 import type { RetrofitConfig } from "./retrofit-config.js";
-import type { RopeDescriptor } from "./rope-config.js";
 
 /** Model types that the decoder understands, as `config.json` names them. */
 export const ARCHITECTURES = ["llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma3_text", "phi3"] as const;
 
 /** One of {@link ARCHITECTURES}. */
 export type Architecture = (typeof ARCHITECTURES)[number];
-
-/** Non-linearity of the gated MLP. */
-export type Activation = "silu" | "gelu-tanh";
 
 /** What differs from layer to layer. */
 export interface LayerConfig {
@@ -44,6 +41,7 @@ export interface ModelConfig {
   readonly mlpBias: boolean;
   /** True: RMSNorm over `headDim` on q and k before RoPE. */
   readonly qkNorm: boolean;
+  /** Non-linearity of the gated MLP. */
   readonly activation: Activation;
   /** One entry a layer. */
   readonly perLayer: readonly LayerConfig[];

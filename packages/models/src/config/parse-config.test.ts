@@ -78,17 +78,18 @@ describe("parseConfig on the golden folders", () => {
 
   it("reads every rope scaling", () => {
     expect(golden("llama-rope-linear").rope.scaling).toEqual({ type: "linear", factor: 4 });
-    expect(golden("llama-rope-dynamic").rope.scaling).toEqual({ type: "dynamic", factor: 4, originalPositions: 32 });
+    expect(golden("llama-rope-dynamic").rope.scaling).toEqual({ type: "dynamic", factor: 4 });
+    expect(golden("llama-rope-dynamic").rope.maxPositions).toBe(32);
     expect(golden("llama-rope-llama3").rope.scaling).toMatchObject({
       type: "llama3",
-      originalPositions: 64,
+      originalMaxPositions: 64,
       factor: 8,
     });
-    expect(golden("llama-rope-yarn").rope.scaling).toMatchObject({ type: "yarn", originalPositions: 64, betaFast: 32 });
-    const index = readJson(modelsFolder, "index.json") as { cases: Record<string, { rope_attention_scaling: number }> };
-    const { scaling } = golden("llama-rope-yarn").rope;
-    const expected = index.cases["llama-rope-yarn"]?.rope_attention_scaling;
-    expect(scaling.type === "yarn" ? scaling.attentionFactor : undefined).toBeCloseTo(expected ?? 0, 6);
+    expect(golden("llama-rope-yarn").rope.scaling).toMatchObject({
+      type: "yarn",
+      originalMaxPositions: 64,
+      factor: 8,
+    });
   });
 });
 
@@ -107,6 +108,13 @@ describe("parseConfig defaults", () => {
     ).toEqual([true, true, true, false]);
     expect(parseConfig({ model_type: "phi3" })).toMatchObject({ normEpsilon: 1e-5, eosIds: [32000] });
     expect(parseConfig({ model_type: "gemma3_text" })).toMatchObject({ tiedEmbeddings: true, headDim: 256, bosId: 2 });
+  });
+
+  it("reads a partial rotation in both spellings", () => {
+    const four = small("phi3", { partial_rotary_factor: 0.75 });
+    const five = small("phi3", { rope_parameters: { rope_type: "default", partial_rotary_factor: 0.75 } });
+    expect([parseConfig(four).rope.rotaryDim, parseConfig(five).rope.rotaryDim]).toEqual([12, 12]);
+    expect(parseConfig(small("phi3")).rope.rotaryDim).toBe(16);
   });
 
   it("finds the model type in the class name when model_type is missing", () => {
@@ -192,7 +200,7 @@ describe("parseConfig on bad input", () => {
     ["rope kind", small("llama", { rope_scaling: { rope_type: "longrope", factor: 2 } }), /default, linear, dynamic/],
     ["rope without factor", small("llama", { rope_scaling: { type: "linear" } }), /"factor" is missing/],
     ["rope_theta", small("llama", { rope_theta: -5 }), /"rope_theta" must be between/],
-    ["partial rotation", small("phi3", { partial_rotary_factor: 0.75 }), /is 0.75, but only models that rotate all/],
+    ["partial rotation", small("phi3", { partial_rotary_factor: 0.2 }), /of 16 channels that rotates 3, not an even/],
     ["short layer_types", small("qwen3", { layer_types: ["full_attention"] }), /each of the 3 layers, but has 1/],
     ["short no_rope_layers", small("smollm3", { no_rope_layers: [1] }), /each of the 3 layers/],
     ["eos out of range", small("llama", { eos_token_id: 40000 }), /ids from 0 to 31999, but has 40000/],

@@ -1,14 +1,15 @@
-import { KvfoldError } from "@kvfold/core";
+import { type Activation, KvfoldError } from "@kvfold/core";
 import { ARCHITECTURE_TABLE, type ArchitectureDefaults } from "./architectures.js";
 import { ConfigFields, describeValue, SIZE_LIMITS } from "./config-fields.js";
 import { layerRows } from "./layer-patterns.js";
-import { type Activation, ARCHITECTURES, type Architecture, type ModelConfig } from "./model-config.js";
+import { ARCHITECTURES, type Architecture, type ModelConfig } from "./model-config.js";
 import { parseRetrofit } from "./retrofit-config.js";
 import { parseRope } from "./rope-config.js";
 
 const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   silu: "silu",
   swish: "silu",
+  gelu: "gelu",
   gelu_pytorch_tanh: "gelu-tanh",
   gelu_new: "gelu-tanh",
 };
