@@ -1,11 +1,20 @@
-import { defineConfig } from "vitest/config";
+import { fileURLToPath } from "node:url";
+import { configDefaults, defineConfig } from "vitest/config";
 
 const conditions = ["@kvfold/source", "module", "node", "development|production"];
-export default defineConfig({
+const folders = "{packages/*/{src,test,conformance},scripts,examples/*,benchmarks}";
+
+/** tfjs-node as `npm run test:tensorflow` unpacks it; the workspace itself does not install it. */
+const tfjsNode = fileURLToPath(new URL(".tools/tensorflow/node_modules/@tensorflow/tfjs-node", import.meta.url));
+
+// Modes: none = everything that needs no download, with samples of the large goldens;
+// `--mode goldens` = the golden tests with every case; `--mode tensorflow` = the tests of a real libtensorflow.
+export default defineConfig(({ mode }) => ({
+  resolve: { alias: mode === "tensorflow" ? { "@tensorflow/tfjs-node": tfjsNode } : {} },
   ssr: { resolve: { conditions, externalConditions: ["@kvfold/source", "node"] } },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "packages/*/conformance/**/*.test.ts"],
-    reporters: ["default", ["json", { outputFile: "coverage/vitest.json" }]],
+    include: [`${folders}/**/${mode === "goldens" || mode === "tensorflow" ? `*.${mode}.test.ts` : "*.test.ts"}`],
+    exclude: [...configDefaults.exclude, ...(mode === "tensorflow" ? [] : ["**/*.tensorflow.test.ts"])],
     pool: "forks",
   },
-});
+}));

@@ -59,7 +59,7 @@ export const wasmIgnore: readonly IgnoreRule[] = [
   {
     spec: /^threshold .*otsu/,
     error: /could not be broadcast/,
-    reason: "bincount returns a wrong shape for the image",
+    reason: "the histogram of the image comes back in a shape that does not broadcast",
   },
   {
     spec: /^pool .*fractional outputs default rounding/,
