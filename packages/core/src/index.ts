@@ -38,10 +38,11 @@ export type {
 } from "./rope/rope-descriptor.js";
 export { type ByteSource, memorySource } from "./safetensors/byte-source.js";
 export type { SafetensorsArray, SafetensorsDtype } from "./safetensors/dtypes.js";
-export { openFileSource } from "./safetensors/file-source.js";
+export { fileSystem, openFileSource, unreadable } from "./safetensors/file-source.js";
 export { openSharded } from "./safetensors/open-sharded.js";
 export type { SafetensorsEntry } from "./safetensors/parse-header.js";
 export { openSafetensors, type SafetensorsFile } from "./safetensors/safetensors-file.js";
+export { checkRows, missingTensor, targetArray } from "./safetensors/tensor-checks.js";
 export { encodeSafetensors, type SafetensorsInput, writeSafetensors } from "./safetensors/write-safetensors.js";
 export { halfTable } from "./storage/half-bits.js";
 export { type BlockFormat, formatByteLength, type StorageType, unpackTarget } from "./storage/storage-type.js";

@@ -1,8 +1,8 @@
 import { KvfoldError } from "../errors/kvfold-error.js";
 import { fileSystem, unreadable } from "./file-source.js";
-import { missingTensor } from "./missing-tensor.js";
 import { MAX_HEADER_BYTES, type SafetensorsEntry } from "./parse-header.js";
 import { openSafetensors, type SafetensorsFile } from "./safetensors-file.js";
+import { missingTensor } from "./tensor-checks.js";
 
 const INDEX = "model.safetensors.index.json";
 const SINGLE = "model.safetensors";
@@ -64,6 +64,7 @@ function joinShards(
     path: folder,
     tensors,
     metadata: Object.assign({}, ...[...shards.values()].map((shard) => shard.metadata)),
+    entry: (name) => ownerOf(name).entry(name),
     readBytes: (name) => ownerOf(name).readBytes(name),
     read: (name) => ownerOf(name).read(name),
     readFloat32: (name, into) => ownerOf(name).readFloat32(name, into),

@@ -2,8 +2,8 @@ import { KvfoldError } from "../errors/kvfold-error.js";
 import type { ByteSource } from "./byte-source.js";
 import { floatStorage, type SafetensorsArray, typedView } from "./dtypes.js";
 import { openFileSource } from "./file-source.js";
-import { missingTensor } from "./missing-tensor.js";
 import { parseHeader, type SafetensorsEntry } from "./parse-header.js";
+import { checkRows, missingTensor, targetArray } from "./tensor-checks.js";
 
 /** Bytes that are converted at a time, so that widening needs no second copy of the tensor. */
 const CHUNK_BYTES = 1 << 20;
@@ -16,6 +16,8 @@ export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, SafetensorsEntry>;
   /** `__metadata__` of the file; empty when absent. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** One tensor's entry. @throws KvfoldError `tensor-missing` that names the nearest ones */
+  entry(name: string): SafetensorsEntry;
   /** The tensor's bytes, as stored. @throws KvfoldError `tensor-missing` */
   readBytes(name: string): Uint8Array<ArrayBuffer>;
   /**
@@ -86,6 +88,7 @@ function safetensorsFile(
     path: source.path,
     tensors,
     metadata,
+    entry: entryOf,
     readBytes,
     readRowsFloat32,
     read: (name) => typedView(entryOf(name).dtype, readBytes(name)),
@@ -118,25 +121,4 @@ function widen(source: ByteSource, name: string, entry: SafetensorsEntry, firstE
     if (storage === undefined) target.set(new Float64Array(chunk.buffer, 0, target.length));
     else storage.unpack(bytes, target);
   }
-}
-
-/** @throws KvfoldError `tensor-range` unless rows `[start, start + count)` exist */
-export function checkRows(path: string, name: string, rows: number, start: number, count: number): void {
-  const whole = Number.isSafeInteger(start) && Number.isSafeInteger(count);
-  if (!whole || start < 0 || count < 0 || start + count > rows) {
-    throw new KvfoldError(
-      "tensor-range",
-      `${path}: tensor ${name} has rows 0 to ${rows - 1}; ${count} rows from ${start} on were asked for.`,
-    );
-  }
-}
-
-/** `into` when it fits, else a new array. @throws KvfoldError `tensor-size` */
-export function targetArray(path: string, name: string, elements: number, into?: Float32Array): Float32Array {
-  if (into === undefined) return new Float32Array(elements);
-  if (into.length === elements) return into;
-  throw new KvfoldError(
-    "tensor-size",
-    `${path}: ${elements} values of tensor ${name} do not fit an array of ${into.length}.`,
-  );
 }

@@ -22,3 +22,24 @@ function commonEnds(a: string, b: string): number {
   while (end < most - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
   return start + end;
 }
+
+/** @throws KvfoldError `tensor-range` unless rows `[start, start + count)` exist */
+export function checkRows(path: string, name: string, rows: number, start: number, count: number): void {
+  const whole = Number.isSafeInteger(start) && Number.isSafeInteger(count);
+  if (!whole || start < 0 || count < 0 || start + count > rows) {
+    throw new KvfoldError(
+      "tensor-range",
+      `${path}: tensor ${name} has rows 0 to ${rows - 1}; ${count} rows from ${start} on were asked for.`,
+    );
+  }
+}
+
+/** `into` when it fits, else a new array. @throws KvfoldError `tensor-size` */
+export function targetArray(path: string, name: string, elements: number, into?: Float32Array): Float32Array {
+  if (into === undefined) return new Float32Array(elements);
+  if (into.length === elements) return into;
+  throw new KvfoldError(
+    "tensor-size",
+    `${path}: ${elements} values of tensor ${name} do not fit an array of ${into.length}.`,
+  );
+}

@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { openSafetensors, storageTypes } from "@kvfold/core";
+import { goldensPath } from "@kvfold/core/testing";
+import { describe, expect, it } from "vitest";
+import { ggmlFormats } from "./ggml-formats.js";
+
+interface Case {
+  type: string;
+  ggml_type: number;
+  block_values: number;
+  block_bytes: number;
+}
+
+const folder = goldensPath("gguf");
+if (folder === undefined) {
+  it.skip("GGUF goldens (this set of goldens has no folder gguf)", () => {});
+} else {
+  const cases = JSON.parse(readFileSync(join(folder, "index.json"), "utf8")) as Case[];
+  const goldens = openSafetensors(join(folder, "blocks.safetensors"));
+
+  describe.each(cases)("$type", ({ type, ggml_type, block_values, block_bytes }) => {
+    it("decodes to the reference's float32 values, bit for bit", () => {
+      const format = ggmlFormats.get(ggml_type);
+      expect(format).toMatchObject({ name: type.toLowerCase(), blockValues: block_values, blockBytes: block_bytes });
+      const expected = goldens.readFloat32(`${type}.values`);
+      const actual = format?.unpack(goldens.readBytes(`${type}.bytes`)) as Float32Array;
+      expect(actual.length).toBe(expected.length);
+      expect(firstDifference(actual, expected)).toBeUndefined();
+    });
+  });
+
+  const encoded = [...goldens.tensors.keys()].filter((name) => /^quantize\.(?!input)/.test(name));
+  const sameBytes = ["quantize.Q8_0", "quantize.BF16", "quantize.F16"];
+
+  describe.each(encoded)("%s", (name) => {
+    const storage = storageTypes[name.split(".")[1]?.toLowerCase() as keyof typeof storageTypes];
+    const input = goldens.readFloat32("quantize.input");
+
+    it.runIf(sameBytes.includes(name))("encodes to the same bytes", () => {
+      expect(storage.pack(input)).toEqual(goldens.readBytes(name));
+    });
+
+    it.skipIf(sameBytes.includes(name))("encodes every block with the reference's error or less", () => {
+      const ours = blockErrors(input, storage.unpack(storage.pack(input)));
+      const reference = blockErrors(input, storage.unpack(goldens.readBytes(name)));
+      for (const [block, error] of ours.entries()) expect(error).toBeLessThanOrEqual(reference[block] as number);
+    });
+  });
+
+  it("has encoder cases", () => expect(encoded.length).toBeGreaterThanOrEqual(7));
+}
+
+/** Compares bits, so that -0 and NaN count; zeros of either sign are told apart. */
+function firstDifference(actual: Float32Array, expected: Float32Array): string | undefined {
+  for (let i = 0; i < actual.length; i++) {
+    if (!Object.is(actual[i], expected[i])) return `value ${i}: ${actual[i]}, expected ${expected[i]}`;
+  }
+  return undefined;
+}
+
+/** Sum of squared errors of each block of 32. */
+function blockErrors(input: Float32Array, output: Float32Array): number[] {
+  const errors = new Array<number>(input.length / 32).fill(0);
+  for (let i = 0; i < input.length; i++) {
+    errors[i >>> 5] = (errors[i >>> 5] as number) + ((input[i] as number) - (output[i] as number)) ** 2;
+  }
+  return errors;
+}
