@@ -1,1 +1,3 @@
-export {};
+export { type DmcDecisions, decide, decisionChannel, decisionLogits } from "./decide.js";
+export { dmc, mergeStateBytes } from "./dmc.js";
+export { type DmcOptions, type ResolvedDmcOptions, resolveDmcOptions } from "./dmc-options.js";

@@ -1,1 +1,38 @@
-export {};
+export { type AttentionCall, attention } from "./attention.js";
+export type { CacheStats } from "./cache-stats.js";
+export { KvCache, type KvCacheOptions, liveBytesOf } from "./kv-cache.js";
+export { LayerCache, type LayerStats } from "./layer-cache.js";
+export { full } from "./policies/full.js";
+export { type H2oOptions, h2o } from "./policies/h2o.js";
+export { type LayerRange, perLayer } from "./policies/per-layer.js";
+export { type TovaOptions, tova } from "./policies/tova.js";
+export { uniformPolicy } from "./policies/uniform-policy.js";
+export { type WindowOptions, window } from "./policies/window.js";
+export type {
+  Band,
+  BorrowedChannel,
+  CacheEstimate,
+  CachePolicy,
+  DropOp,
+  EvictContext,
+  LayerPolicy,
+  LayerShape,
+  NewTokens,
+  Observation,
+  PolicyTraits,
+  WriteOp,
+} from "./policy.js";
+export { ReferenceStore } from "./reference-store/reference-store.js";
+export type { Step } from "./step.js";
+export { stepPositions } from "./step.js";
+export type {
+  Attended,
+  CallSite,
+  LayerStore,
+  StepTensors,
+  StoreFactory,
+  StoreOptions,
+  StoreState,
+} from "./store.js";
+export { createStore, registerStore } from "./store-registry.js";
+export type { TrainingForm, TrainingTokens, TrainingView } from "./training-form.js";

@@ -1,0 +1,265 @@
+import { KvfoldError } from "@kvfold/core";
+import * as tf from "@tensorflow/tfjs-core";
+import { type CacheStats, cacheStats } from "./cache-stats.js";
+import { LayerCache } from "./layer-cache.js";
+import type { CachePolicy } from "./policy.js";
+import type { Step } from "./step.js";
+import type { StoreState } from "./store.js";
+import { createStore } from "./store-registry.js";
+
+/** What a cache is made for. */
+export interface KvCacheOptions {
+  readonly policy: CachePolicy;
+  readonly layers: number;
+  readonly queryHeads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** Sequences in the batch. Default 1; `addRows` adds more. */
+  readonly rows?: number;
+  /** Storage of closed entries. Default `f32`. */
+  readonly codec?: string;
+}
+
+interface Checkpoint {
+  readonly tokens: readonly number[];
+  readonly layers: readonly StoreState[];
+}
+
+/**
+ * The key-value cache of a model for a batch of sequences, under one policy. Pass `layer(i)` to `attention` in layer i;
+ * everything else (positions, lengths, eviction, bytes) is kept here. Owns device memory: `dispose()` it, or use `using`.
+ */
+export class KvCache {
+  readonly options: Required<KvCacheOptions>;
+  private readonly layerCaches: LayerCache[];
+  private checkpoints: Checkpoint[] = [];
+  private attended = 0;
+  private disposed = false;
+
+  constructor(options: KvCacheOptions) {
+    this.options = { rows: 1, codec: "f32", ...options };
+    const { policy, layers, queryHeads, kvHeads, headDim, rows, codec } = this.options;
+    for (const [name, value] of Object.entries({ layers, queryHeads, kvHeads, headDim })) {
+      if (!Number.isInteger(value) || value < 1)
+        throw new KvfoldError("cache-options", `${name} must be a positive integer; got ${value}.`);
+    }
+    if (!Number.isInteger(rows) || rows < 0)
+      throw new KvfoldError("cache-options", `rows must be a non-negative integer; got ${rows}.`);
+    if (queryHeads % kvHeads !== 0) {
+      throw new KvfoldError("cache-options", `queryHeads (${queryHeads}) must be a multiple of kvHeads (${kvHeads}).`);
+    }
+    this.layerCaches = Array.from({ length: layers }, (_, layer) => {
+      const shape = { layer, layers, queryHeads, kvHeads, headDim };
+      const layerPolicy = policy.forLayer(shape);
+      const store = createStore({ shape, traits: layerPolicy.traits, rows, codec });
+      return new LayerCache(shape, layerPolicy, store, (_layer, step) => this.afterLayer(step));
+    });
+  }
+
+  /** The cache of layer i, for `attention`. */
+  layer(i: number): LayerCache {
+    this.assertAlive();
+    const layer = this.layerCaches[i];
+    if (!layer)
+      throw new KvfoldError(
+        "cache-layer",
+        `There is no layer ${i}; this cache has ${this.layerCaches.length}, from 0.`,
+      );
+    return layer;
+  }
+
+  /** Sequences in the batch. */
+  get rows(): number {
+    return this.tokens.length;
+  }
+
+  /** Logical tokens of each row that all layers have seen. */
+  get tokens(): readonly number[] {
+    const last = this.layerCaches[this.layerCaches.length - 1] as LayerCache;
+    return [...last.tokens];
+  }
+
+  /** True when nothing is ever lost, so that `crop` works at every position. */
+  get lossless(): boolean {
+    return this.layerCaches.every((layer) => layer.policy.traits.lossless);
+  }
+
+  /** Adds empty sequences at the end of the batch. */
+  addRows(count: number): void {
+    this.changeRows(() => {
+      for (const layer of this.layerCaches) layer.addRows(count);
+    });
+  }
+
+  /** Keeps these sequences in this order and frees the others; naming one twice copies it (beam search). Drops checkpoints. */
+  selectRows(rows: readonly number[]): void {
+    const bad = rows.find((row) => !Number.isInteger(row) || row < 0 || row >= this.rows);
+    if (bad !== undefined)
+      throw new KvfoldError("cache-rows", `There is no row ${bad}; this cache has ${this.rows}, from 0.`);
+    this.changeRows(() => {
+      for (const layer of this.layerCaches) layer.selectRows(rows);
+    });
+  }
+
+  /** Remembers the present state, so that `crop` can return to it; costs the memory that later steps replace. */
+  checkpoint(): void {
+    this.assertAlive();
+    this.checkpoints.push({ tokens: this.tokens, layers: this.layerCaches.map((layer) => layer.snapshot()) });
+  }
+
+  /** Forgets all checkpoints and frees what only they held. */
+  dropCheckpoints(): void {
+    for (const point of this.checkpoints) disposeCheckpoint(point);
+    this.checkpoints = [];
+  }
+
+  /**
+   * Forgets all tokens from position n on (one number for all rows, or one a row). Lossless policies crop anywhere;
+   * merging and evicting ones only to 0 and to a `checkpoint()`.
+   *
+   * @throws KvfoldError `cache-crop` elsewhere; the message names the nearest restorable position
+   */
+  crop(n: number | readonly number[]): void {
+    this.assertAlive();
+    const now = this.tokens;
+    const target = now.map((count, row) => Math.min(count, typeof n === "number" ? n : (n[row] ?? count)));
+    if (target.some((count) => !Number.isInteger(count) || count < 0)) {
+      throw new KvfoldError("cache-crop", `crop takes token counts >= 0; got ${JSON.stringify(n)}.`);
+    }
+    if (target.every((count, row) => count === now[row])) return;
+    const at = this.checkpoints.findLastIndex((point) => sameCounts(point.tokens, target));
+    if (at >= 0) this.restoreCheckpoint(at);
+    else if (this.lossless) for (const layer of this.layerCaches) layer.crop(target);
+    else if (target.every((count) => count === 0)) this.reset();
+    else throw new KvfoldError("cache-crop", this.cropRefusal(target));
+    for (const point of this.checkpoints.filter(
+      (p) => !p.tokens.every((count, row) => count <= (this.tokens[row] ?? 0)),
+    )) {
+      disposeCheckpoint(point);
+      this.checkpoints = this.checkpoints.filter((p) => p !== point);
+    }
+  }
+
+  /** Empties every row; the cache is as new. Checkpoints are dropped. */
+  reset(): void {
+    const count = this.rows;
+    this.selectRows([]);
+    this.addRows(count);
+  }
+
+  /** An independent copy. Memory is shared until one of the two writes; checkpoints are not copied. */
+  fork(): KvCache {
+    this.assertAlive();
+    const copy = new KvCache({ ...this.options, rows: this.rows });
+    copy.restoreLayers(
+      this.layerCaches.map((layer) => layer.snapshot()),
+      this.tokens,
+    );
+    return copy;
+  }
+
+  /** Takes over the state of another cache of the same shape (which `load` made). The states are disposed. */
+  restoreLayers(states: readonly StoreState[], tokens: readonly number[]): void {
+    this.layerCaches.forEach((layer, i) => {
+      const state = states[i] as StoreState;
+      layer.restore(state, tokens);
+      tf.dispose(Object.values(state.tensors));
+    });
+  }
+
+  /** State of every layer, for files; the caller disposes the tensors. */
+  snapshotLayers(): StoreState[] {
+    this.assertAlive();
+    return this.layerCaches.map((layer) => layer.snapshot());
+  }
+
+  /** Bytes that the allocator holds for entries, policy state and checkpoints; shared buffers are counted once. */
+  get liveBytes(): number {
+    return liveBytesOf([this]);
+  }
+
+  /** Tokens, entries, ratios and bytes: totals, per layer and per head. */
+  stats(): CacheStats {
+    this.assertAlive();
+    return cacheStats(
+      this.layerCaches.map((layer) => layer.stats()),
+      this.liveBytes,
+    );
+  }
+
+  /** The buffers behind `liveBytes`: identity → bytes. */
+  buffers(): ReadonlyMap<object, number> {
+    const all = new Map<object, number>();
+    if (this.disposed) return all;
+    for (const layer of this.layerCaches) for (const [id, bytes] of layer.buffers()) all.set(id, bytes);
+    for (const point of this.checkpoints) {
+      for (const tensor of point.layers.flatMap((state) => Object.values(state.tensors))) {
+        all.set(tensor.dataId, tensor.size * tf.util.bytesPerElement(tensor.dtype));
+      }
+    }
+    return all;
+  }
+
+  /** Frees everything; safe to call twice. */
+  dispose(): void {
+    if (this.disposed) return;
+    this.dropCheckpoints();
+    for (const layer of this.layerCaches) layer.dispose();
+    this.disposed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private afterLayer(step: Step): void {
+    this.attended++;
+    if (this.attended < this.layerCaches.length) return;
+    this.attended = 0;
+    const drops = this.options.policy.coordinate?.(this.layerCaches.map((layer) => layer.context(step)));
+    drops?.forEach((op, i) => {
+      if (op) this.layerCaches[i]?.drop(step, op);
+    });
+  }
+
+  private changeRows(change: () => void): void {
+    this.assertAlive();
+    this.dropCheckpoints();
+    change();
+  }
+
+  private restoreCheckpoint(at: number): void {
+    const point = this.checkpoints[at] as Checkpoint;
+    this.layerCaches.forEach((layer, i) => {
+      layer.restore(point.layers[i] as StoreState, point.tokens);
+    });
+  }
+
+  private cropRefusal(target: readonly number[]): string {
+    const distance = (tokens: readonly number[]) =>
+      tokens.reduce((sum, n, row) => sum + Math.abs(n - (target[row] ?? 0)), 0);
+    const restorable = [this.tokens.map(() => 0), ...this.checkpoints.map((point) => point.tokens), this.tokens];
+    const nearest = restorable.reduce((best, tokens) => (distance(tokens) < distance(best) ? tokens : best));
+    const show = (tokens: readonly number[]) => (tokens.length === 1 ? `${tokens[0]}` : `[${tokens}]`);
+    return `Policy '${this.options.policy.name}' cannot return to position ${show(target)}: what it merged or dropped is gone. The nearest restorable position is ${show(nearest)}; call checkpoint() where you will want to return.`;
+  }
+
+  private assertAlive(): void {
+    if (this.disposed) throw new KvfoldError("cache-disposed", "This cache was disposed; make a new one.");
+  }
+}
+
+/** Bytes behind several caches together; buffers that forks share are counted once. */
+export function liveBytesOf(caches: readonly KvCache[]): number {
+  const all = new Map<object, number>();
+  for (const cache of caches) for (const [id, bytes] of cache.buffers()) all.set(id, bytes);
+  return [...all.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function sameCounts(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((n, i) => n === b[i]);
+}
+
+function disposeCheckpoint(point: Checkpoint): void {
+  for (const state of point.layers) tf.dispose(Object.values(state.tensors));
+}

@@ -1,0 +1,40 @@
+import { KvfoldError } from "@kvfold/core";
+import type { CachePolicy, LayerShape } from "../policy.js";
+
+/** Layers `first` to `last`, both included, and their policy. */
+export interface LayerRange {
+  readonly first: number;
+  /** Infinity: up to the last layer. */
+  readonly last: number;
+  readonly policy: CachePolicy;
+}
+
+/**
+ * One policy for each range of layers; the first range that holds a layer counts.
+ *
+ * @throws KvfoldError `per-layer-gap` when a cache is made for a layer that no range holds
+ */
+export function perLayer(ranges: readonly LayerRange[]): CachePolicy {
+  const policyOf = (shape: LayerShape): CachePolicy => {
+    const range = ranges.find((r) => shape.layer >= r.first && shape.layer <= r.last);
+    if (range) return range.policy;
+    const name = perLayerName(ranges);
+    throw new KvfoldError(
+      "per-layer-gap",
+      `${name} has no policy for layer ${shape.layer} of ${shape.layers}; add a last range '*=full' for the rest.`,
+    );
+  };
+  return {
+    name: perLayerName(ranges),
+    forLayer: (shape) => policyOf(shape).forLayer(shape),
+    estimate: (tokens, shape) => policyOf(shape).estimate(tokens, shape),
+  };
+}
+
+function perLayerName(ranges: readonly LayerRange[]): string {
+  const label = ({ first, last }: LayerRange) => {
+    if (first === 0 && last === Number.POSITIVE_INFINITY) return "*";
+    return first === last ? `${first}` : `${first}-${last === Number.POSITIVE_INFINITY ? "" : last}`;
+  };
+  return `perLayer(${ranges.map((range) => `${label(range)}=${range.policy.name}`).join(";")})`;
+}

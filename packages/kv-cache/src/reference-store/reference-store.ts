@@ -1,0 +1,402 @@
+import { KvfoldError, raggedAttention } from "@kvfold/core";
+import * as tf from "@tensorflow/tfjs-core";
+import type { DropOp, WriteOp } from "../policy.js";
+import type { Step } from "../step.js";
+import { stepPositions } from "../step.js";
+import type { Attended, CallSite, LayerStore, StepTensors, StoreOptions, StoreState } from "../store.js";
+import { packLanes, padLanes, takeRows } from "./lanes.js";
+import { emptyMergeTensors, type MergeTensors, mergeTokens } from "./merge-state.js";
+import { RaggedTable } from "./ragged-table.js";
+import { rotateAndBlank } from "./rotate-and-blank.js";
+import { selectKept } from "./select-kept.js";
+import { forEver, visibleUntil } from "./visibility.js";
+
+/** Field of the running step: first query position that sees an entry. */
+const from = "from";
+
+/**
+ * The store that defines what every other must do, in plain TensorFlow.js ops on any backend. Really compact: `liveBytes`
+ * is exactly what the tensors hold. It reads decisions and scores on the host to size tensors, so it cannot be recorded.
+ */
+export class ReferenceStore implements LayerStore {
+  private readonly options: StoreOptions;
+  private readonly table: RaggedTable;
+  private merging: MergeTensors | undefined;
+  /** Own entry of each query of a merging chunk: rotated key and value. */
+  private own: { keys: tf.Tensor4D; values: tf.Tensor4D } | undefined;
+
+  constructor(options: StoreOptions) {
+    if (options.codec !== "f32") {
+      throw new KvfoldError(
+        "cache-codec",
+        `The reference store keeps entries as f32; '${options.codec}' needs a backend whose store has that codec.`,
+      );
+    }
+    this.options = options;
+    const { headDim } = options.shape;
+    const lanes = options.rows * options.shape.kvHeads;
+    this.table = new RaggedTable({}, lanes);
+    this.table.setField("keys", tf.zeros([0, headDim]));
+    this.table.setField("values", tf.zeros([0, headDim]));
+    for (const column of options.traits.columns) {
+      this.table.setField(column, tf.zeros([0], isIndex(column) ? "int32" : "float32"));
+    }
+    const window = options.traits.mergeWindow;
+    if (window !== undefined) this.setMerging(emptyMergeTensors(lanes, 2 * headDim, window));
+  }
+
+  get rows(): number {
+    return this.table.lengths.length / this.options.shape.kvHeads;
+  }
+
+  write(step: Step, tensors: StepTensors, op: WriteOp, site: CallSite): void {
+    tf.tidy(() => {
+      if (op.op === "append") this.append(step, tensors, op, site);
+      else if (op.op === "merge") this.merge(step, tensors, op, site);
+      else this.overwrite(step, tensors, op, site);
+    });
+  }
+
+  attend(step: Step, tensors: StepTensors, site: CallSite): Attended {
+    const { shape, traits } = this.options;
+    const lanes = this.lanesOf(step);
+    const laneLengths = lanes.map((lane) => this.table.lengths[lane] ?? 0);
+    const positions = this.readPositions(lanes);
+    const queryPositions = stepPositions(step);
+    const bySlot = traits.rotation === "at-read" && traits.readPosition === "slot";
+    const q = rotateAndBlank(tensors.q, {
+      ...this.rotation(step, site, "queries"),
+      positions: bySlot ? this.slotPositions(step) : queryPositions,
+    });
+    let keys = this.table.packed("keys", lanes) as tf.Tensor2D;
+    if (traits.rotation === "at-read") {
+      const atSlots = laneLengths.flatMap((length) => Array.from({ length }, (_, i) => i));
+      const readAt = bySlot ? Int32Array.from(atSlots) : Int32Array.from(positions);
+      const turned = rotateAndBlank(tf.reshape(keys, [1, 1, ...keys.shape]) as tf.Tensor4D, {
+        ...this.rotation(step, site, "keys"),
+        positions: readAt,
+      });
+      keys = tf.reshape(turned, keys.shape);
+    }
+    const oneQuery = step.tokens === 1;
+    const until = visibleUntil(positions, {
+      band: oneQuery || traits.chunking === "defines" ? undefined : traits.band,
+      window: site.window,
+      until: traits.columns.includes("until") ? this.table.packed("until", lanes).dataSync() : undefined,
+    });
+    const [out, mass] = raggedAttention(
+      {
+        q,
+        keys,
+        values: this.table.packed("values", lanes) as tf.Tensor2D,
+        queryPositions: tf.tensor2d(queryPositions, [step.rows.length, step.tokens], "int32"),
+        from: oneQuery ? undefined : (this.table.packed(from, lanes) as tf.Tensor1D),
+        until: until && tf.tensor1d(until, "int32"),
+        ownKeys: this.own?.keys,
+        ownValues: this.own?.values,
+      },
+      { laneLengths, scale: site.scale, massQueries: traits.massQueries ?? 0, queryCounts: step.lengths },
+    );
+    const attended = { out: out as tf.Tensor4D, q };
+    return mass ? { ...attended, mass: padLanes(mass, laneLengths, shape.kvHeads) as tf.Tensor3D } : attended;
+  }
+
+  drop(step: Step, op: DropOp): void {
+    const lanes = this.lanesOf(step);
+    const laneLengths = lanes.map((lane) => this.table.lengths[lane] ?? 0);
+    const scores = op.op === "drop-range" ? undefined : op.scores.dataSync();
+    const kept = selectKept(op, laneLengths, this.options.shape.kvHeads, scores);
+    if (kept.every((slots, i) => slots.length === laneLengths[i])) return;
+    const byLane = new Map(lanes.map((lane, i) => [lane, kept[i]]));
+    this.table.keep(this.table.lengths.map((_, lane) => byLane.get(lane)));
+  }
+
+  finish(): void {
+    this.table.removeField(from);
+    this.setOwn(undefined);
+  }
+
+  column(step: Step, name: string): tf.Tensor3D {
+    const lanes = this.lanesOf(step);
+    return padLanes(this.table.packed(name, lanes), this.lengthsOf(lanes), this.options.shape.kvHeads) as tf.Tensor3D;
+  }
+
+  setColumn(step: Step, name: string, value: tf.Tensor3D): void {
+    const lanes = this.lanesOf(step);
+    const slots = value.shape[2];
+    const packed = this.lengthsOf(lanes).flatMap((length, lane) => Array.from({ length }, (_, i) => lane * slots + i));
+    tf.tidy(() => {
+      const flat = tf.reshape(value, [value.size]);
+      const full = packed.length === value.size;
+      this.table.setPacked(name, lanes, full ? flat : takeRows(flat, Int32Array.from(packed)));
+    });
+  }
+
+  entries(step: Step, part: "keys" | "values"): tf.Tensor4D {
+    const lanes = this.lanesOf(step);
+    return padLanes(this.table.packed(part, lanes), this.lengthsOf(lanes), this.options.shape.kvHeads) as tf.Tensor4D;
+  }
+
+  laneLengths(): readonly number[] {
+    return this.table.lengths;
+  }
+
+  crop(entries: readonly number[]): void {
+    const { kvHeads } = this.options.shape;
+    const first = (lane: number) => Math.min(entries[Math.floor(lane / kvHeads)] ?? 0, this.table.lengths[lane] ?? 0);
+    this.table.keep(this.table.lengths.map((_, lane) => Array.from({ length: first(lane) }, (_, i) => i)));
+  }
+
+  addRows(count: number): void {
+    this.selectRows([...Array(this.rows).keys(), ...new Array<number>(count).fill(-1)]);
+  }
+
+  selectRows(rows: readonly number[]): void {
+    const { kvHeads, headDim } = this.options.shape;
+    const lanes = rows.flatMap((row) =>
+      Array.from({ length: kvHeads }, (_, head) => (row < 0 ? -1 : row * kvHeads + head)),
+    );
+    tf.tidy(() => {
+      const old = this.merging;
+      const window = this.options.traits.mergeWindow;
+      if (old && window !== undefined) {
+        const empty = emptyMergeTensors(1, 2 * headDim, window);
+        const index = tf.tensor1d(
+          lanes.map((lane) => (lane < 0 ? this.table.lengths.length : lane)),
+          "int32",
+        );
+        const pick = (x: tf.Tensor, filler: tf.Tensor) => tf.gather(tf.concat([x, filler], 0), index);
+        this.setMerging({ sums: pick(old.sums, empty.sums), count: pick(old.count, empty.count) as tf.Tensor1D });
+      }
+      this.table.selectLanes(lanes);
+    });
+  }
+
+  snapshot(): StoreState {
+    const tensors: Record<string, tf.Tensor> = {};
+    for (const [name, tensor] of Object.entries(this.allTensors())) tensors[name] = tf.keep(tf.clone(tensor));
+    return { tensors, lengths: [...this.table.lengths] };
+  }
+
+  restore(state: StoreState): void {
+    for (const name of Object.keys(this.table.fields)) this.table.setField(name, state.tensors[name] as tf.Tensor);
+    this.table.lengths = [...state.lengths];
+    const { sums, count } = state.tensors;
+    if (sums && count) this.setMerging({ sums, count: count as tf.Tensor1D });
+  }
+
+  get liveBytes(): number {
+    let sum = 0;
+    for (const bytes of this.buffers().values()) sum += bytes;
+    return sum;
+  }
+
+  buffers(): ReadonlyMap<object, number> {
+    return new Map(Object.values(this.allTensors()).map((t) => [t.dataId, t.size * tf.util.bytesPerElement(t.dtype)]));
+  }
+
+  dispose(): void {
+    this.finish();
+    this.table.dispose();
+    this.setMerging(undefined);
+  }
+
+  private append(step: Step, tensors: StepTensors, op: WriteOp & { op: "append" }, site: CallSite): void {
+    const lanes = this.lanesOf(step);
+    if (op.previousUntil) this.setNewestUntil(lanes, op.previousUntil);
+    const counts = this.perStepLane(lanes, (row) => step.lengths[row] ?? 0);
+    const positions = stepPositions(step);
+    const stored =
+      this.options.traits.rotation === "at-write"
+        ? rotateAndBlank(tensors.k, { ...this.rotation(step, site, "keys"), positions })
+        : tensors.k;
+    const at = packLanes(this.laneTensor(step, positions), step.lengths);
+    this.writeFields(step, counts, new Array(counts.length).fill(0), {
+      keys: packLanes(stored, step.lengths),
+      values: packLanes(tensors.v, step.lengths),
+      position: at,
+      [from]: at,
+      until: op.until ? packLanes(op.until, step.lengths) : tf.fill(at.shape, forEver, "int32"),
+    });
+  }
+
+  private merge(step: Step, tensors: StepTensors, op: WriteOp & { op: "merge" }, site: CallSite): void {
+    const { shape, traits } = this.options;
+    const window = traits.mergeWindow;
+    if (window === undefined || this.merging === undefined) {
+      throw new Error("a policy that merges must declare mergeWindow in its traits");
+    }
+    const lanes = this.lanesOf(step);
+    const [rows, heads, tokens] = [step.rows.length, shape.kvHeads, step.tokens];
+    const opensText = Float32Array.from(stepPositions(step), (position) => (position === 0 ? 0 : 1));
+    const merge = tf.mul(op.merge, tf.tensor(opensText, [rows, 1, tokens])) as tf.Tensor3D;
+    const all = lanes.length === this.table.lengths.length;
+    const index = tf.tensor1d(lanes, "int32");
+    const { pooled, state } = mergeTokens(
+      {
+        items: tf.reshape(tf.concat([tensors.k, tensors.v], -1), [rows * heads, tokens, 2 * shape.headDim]),
+        merge: tf.reshape(merge, [rows * heads, tokens]),
+        omega: tf.reshape(op.omega, [rows * heads, tokens]),
+        starts: lanes.map((_, i) => step.starts[Math.floor(i / heads)] ?? 0),
+        lengths: lanes.map((_, i) => step.lengths[Math.floor(i / heads)] ?? 0),
+      },
+      all ? this.merging : { sums: tf.gather(this.merging.sums, index), count: tf.gather(this.merging.count, index) },
+      window,
+    );
+    this.setMerging(all ? state : this.scatterMerging(lanes, state));
+    this.writeStates(step, pooled, merge.dataSync(), site);
+  }
+
+  /** Writes the states after closed segments and the open one; a chunk also keeps every state as its query's own entry. */
+  private writeStates(step: Step, pooled: tf.Tensor3D, merge: ArrayLike<number>, site: CallSite): void {
+    const { shape } = this.options;
+    const [rows, heads, tokens] = [step.rows.length, shape.kvHeads, step.tokens];
+    const positions = stepPositions(step);
+    const half = (start: number) =>
+      tf.reshape(tf.slice(pooled, [0, 0, start], [-1, -1, shape.headDim]), [
+        rows,
+        heads,
+        tokens,
+        shape.headDim,
+      ]) as tf.Tensor4D;
+    const keys = rotateAndBlank(half(0), { ...this.rotation(step, site, "keys"), positions });
+    const values = half(shape.headDim);
+    if (tokens > 1) this.setOwn({ keys, values });
+    const lanes = this.lanesOf(step);
+    const closed: number[] = [];
+    const counts = new Array<number>(this.table.lengths.length).fill(0);
+    const replaces = new Array<number>(this.table.lengths.length).fill(0);
+    lanes.forEach((lane, i) => {
+      const length = step.lengths[Math.floor(i / heads)] ?? 0;
+      const merges = (t: number) => (merge[i * tokens + t] ?? 0) > 0.5;
+      replaces[lane] = merges(0) && (this.table.lengths[lane] ?? 0) > 0 ? 1 : 0;
+      for (let t = 0; t < length; t++) {
+        if (t < length - 1 && merges(t + 1)) continue;
+        closed.push(i * tokens + t);
+        counts[lane] = (counts[lane] ?? 0) + 1;
+      }
+    });
+    const take = (x: tf.Tensor) =>
+      takeRows(tf.reshape(x, [rows * heads * tokens, ...x.shape.slice(3)]), Int32Array.from(closed));
+    const at = take(this.laneTensor(step, positions));
+    // a state is visible to the queries after its last token; until then each query sees its own state
+    this.writeFields(step, counts, replaces, {
+      keys: take(keys),
+      values: take(values),
+      position: at,
+      [from]: tf.add(at, tf.scalar(1, "int32")),
+      until: tf.fill(at.shape, forEver, "int32"),
+    });
+  }
+
+  private overwrite(step: Step, tensors: StepTensors, op: WriteOp & { op: "overwrite" }, site: CallSite): void {
+    if (step.tokens !== 1) throw new Error("overwrite takes one token a step; feed longer prompts token by token");
+    const lanes = this.lanesOf(step);
+    const slots = op.slot.dataSync();
+    const target = lanes.map((lane, i) => Math.min(slots[i] ?? 0, this.table.lengths[lane] ?? 0));
+    const order = this.table.lengths.map((length) => Array.from({ length }, (_, i) => i));
+    lanes.forEach((lane, i) => {
+      order[lane] = (order[lane] ?? []).filter((slot) => slot !== target[i]);
+    });
+    // an overwritten entry leaves, the new one joins at the end: attention does not depend on the order of slots
+    this.table.keep(order);
+    this.append(step, tensors, { op: "append" }, site);
+  }
+
+  private writeFields(step: Step, counts: number[], replaceLast: number[], values: Record<string, tf.Tensor>): void {
+    if (step.tokens > 1) this.table.setField(from, tf.zeros([this.table.field("keys").shape[0] as number], "int32"));
+    const fields: Record<string, tf.Tensor> = {};
+    const fresh = counts.reduce((a, b) => a + b, 0);
+    for (const name of Object.keys(this.table.fields)) fields[name] = values[name] ?? tf.zeros([fresh]);
+    this.table.write({ fields, counts, replaceLast });
+  }
+
+  /** Sets `until` of the newest entry of each lane of the step. */
+  private setNewestUntil(lanes: readonly number[], value: tf.Tensor): void {
+    const until = this.table.packed("until", lanes).dataSync().slice() as Int32Array;
+    const fresh = value.dataSync();
+    let end = 0;
+    lanes.forEach((lane, i) => {
+      end += this.table.lengths[lane] ?? 0;
+      if ((this.table.lengths[lane] ?? 0) > 0) until[end - 1] = fresh[i] ?? forEver;
+    });
+    this.table.setPacked("until", lanes, tf.tensor1d(until, "int32"));
+  }
+
+  /** Logical position of each packed entry of the lanes: its column, or its slot where nothing is ever dropped. */
+  private readPositions(lanes: readonly number[]): ArrayLike<number> {
+    if (this.options.traits.columns.includes("position")) return this.table.packed("position", lanes).dataSync();
+    return this.lengthsOf(lanes).flatMap((length) => Array.from({ length }, (_, i) => i));
+  }
+
+  /** Slot of each new token in its lane after the write. */
+  private slotPositions(step: Step): Int32Array {
+    const first = step.rows.map(
+      (row, i) => (this.table.lengths[row * this.options.shape.kvHeads] ?? 0) - (step.lengths[i] ?? 0),
+    );
+    return stepPositions({ ...step, starts: first });
+  }
+
+  private rotation(step: Step, site: CallSite, part: "queries" | "keys") {
+    const { shape } = this.options;
+    const length = Math.max(...step.starts.map((start, row) => start + (step.lengths[row] ?? 0)));
+    return { rope: site.rope, length, borrowed: site.borrowed, part, group: shape.queryHeads / shape.kvHeads };
+  }
+
+  /** int32 `[rows, kvHeads, tokens]` from numbers of each row and token. */
+  private laneTensor(step: Step, perToken: Int32Array): tf.Tensor3D {
+    const base = tf.tensor3d(perToken, [step.rows.length, 1, step.tokens], "int32");
+    return tf.tile(base, [1, this.options.shape.kvHeads, 1]);
+  }
+
+  private lanesOf(step: Step): number[] {
+    const { kvHeads } = this.options.shape;
+    return step.rows.flatMap((row) => Array.from({ length: kvHeads }, (_, head) => row * kvHeads + head));
+  }
+
+  private lengthsOf(lanes: readonly number[]): number[] {
+    return lanes.map((lane) => this.table.lengths[lane] ?? 0);
+  }
+
+  /** One number for each lane of the store: `value(row of the step)` for lanes of the step, else 0. */
+  private perStepLane(lanes: readonly number[], value: (row: number) => number): number[] {
+    const all = new Array<number>(this.table.lengths.length).fill(0);
+    lanes.forEach((lane, i) => {
+      all[lane] = value(Math.floor(i / this.options.shape.kvHeads));
+    });
+    return all;
+  }
+
+  private scatterMerging(lanes: readonly number[], part: MergeTensors): MergeTensors {
+    const old = this.merging as MergeTensors;
+    const total = this.table.lengths.length;
+    const index = Int32Array.from({ length: total }, (_, lane) => {
+      const at = lanes.indexOf(lane);
+      return at < 0 ? lane : total + at;
+    });
+    const pick = (a: tf.Tensor, b: tf.Tensor) => tf.gather(tf.concat([a, b], 0), tf.tensor1d(index, "int32"));
+    return { sums: pick(old.sums, part.sums), count: pick(old.count, part.count) as tf.Tensor1D };
+  }
+
+  private setMerging(next: MergeTensors | undefined): void {
+    const old = this.merging;
+    this.merging = next && { sums: tf.keep(tf.clone(next.sums)), count: tf.keep(tf.clone(next.count)) };
+    old?.sums.dispose();
+    old?.count.dispose();
+  }
+
+  private setOwn(next: { keys: tf.Tensor4D; values: tf.Tensor4D } | undefined): void {
+    const old = this.own;
+    this.own = next && { keys: tf.keep(tf.clone(next.keys)), values: tf.keep(tf.clone(next.values)) };
+    old?.keys.dispose();
+    old?.values.dispose();
+  }
+
+  private allTensors(): Record<string, tf.Tensor> {
+    return { ...this.table.fields, ...this.merging };
+  }
+}
+
+function isIndex(column: string): boolean {
+  return column === "position" || column === "until";
+}

@@ -1,0 +1,34 @@
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
+
+/** What a training form gets: whole documents at once, nothing rotated, nothing blanked. */
+export interface TrainingTokens {
+  /** `[rows, queryHeads, tokens, headDim]` */
+  readonly q: Tensor4D;
+  /** `[rows, kvHeads, tokens, headDim]` */
+  readonly k: Tensor4D;
+  /** `[rows, kvHeads, tokens, headDim]` */
+  readonly v: Tensor4D;
+  /** The layer's input `[rows, tokens, hidden]`. */
+  readonly input?: Tensor | undefined;
+  /** int32 `[rows, tokens]`: logical positions. */
+  readonly positions: Tensor2D;
+  /** int32 `[rows, tokens]`: document of each token; nothing merges or attends across documents. */
+  readonly documents: Tensor2D;
+  /** Seed of this step's noise; the same seed gives the same decisions. */
+  readonly seed: number;
+}
+
+/** What attention needs of a training form: one state a token, each query also sees its own state without the bias. */
+export interface TrainingView {
+  readonly q: Tensor4D;
+  /** State after each token `[rows, kvHeads, tokens, headDim]`, not rotated. */
+  readonly k: Tensor4D;
+  readonly v: Tensor4D;
+  /** Added to the scores of state j for all later queries, `[rows, kvHeads, tokens]` (DMC: log(1 - alpha_{j+1})). */
+  readonly columnBias?: Tensor3D;
+  /** Values for the loss, given to the caller's context: decisions, logits. */
+  readonly auxiliary: Readonly<Record<string, Tensor>>;
+}
+
+/** Pure and differentiable: (q, k, v, positions, documents, seed) → (q, k, v, column bias, auxiliary values). */
+export type TrainingForm = (tokens: TrainingTokens) => TrainingView;
