@@ -1,64 +1,145 @@
 #!/usr/bin/env node
-// npm run demo / npm test on a machine that has only node and npm: brings the pinned pnpm, installs, builds, runs.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+// npm run setup | demo, npm test: on a machine that has only node and npm, brings the pinned pnpm, installs, builds, runs.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const win = process.platform === "win32";
-const pkg = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const [task, ...rest] = process.argv.slice(2);
+const env = {
+  ...process.env,
+  TURBO_TELEMETRY_DISABLED: "1",
+  TURBO_NO_UPDATE_NOTIFIER: "1",
+  npm_config_confirm_modules_purge: "false", // no TTY needed when node_modules came from another pnpm
+};
+const pathKey = Object.keys(env).find((key) => key.toUpperCase() === "PATH") ?? "PATH";
+
+const tasks = { setup, demo, test };
+if (!Object.hasOwn(tasks, task)) die(`usage: node scripts/run.mjs ${Object.keys(tasks).join("|")}`);
 const [major, minor] = process.versions.node.split(".").map(Number);
-if (major < 20 || (major === 20 && minor < 19))
-  die(`Node ${process.versions.node} is too old: this needs Node >= 20.19`);
-const version =
-  /^pnpm@(\d+\.\d+\.\d+)/.exec(pkg.packageManager)?.[1] ?? die("package.json has no packageManager pnpm@x.y.z");
-
-const env = { ...process.env, TURBO_TELEMETRY_DISABLED: "1", TURBO_NO_UPDATE_NOTIFIER: "1" };
-const pathKey = Object.keys(env).find((k) => k.toUpperCase() === "PATH") ?? "PATH";
-
-function die(msg) {
-  console.error(`\n${msg}`);
-  process.exit(1);
+if (major < 20 || (major === 20 && minor < 19)) {
+  die(`Node ${process.versions.node} is too old: kvfold needs Node >= 20.19`);
 }
-function run(cmd, args, opts = {}) {
-  console.log(`\n$ ${cmd} ${args.join(" ")}`);
-  const r = spawnSync(cmd, args, { cwd: root, env, stdio: "inherit", shell: win, ...opts });
-  if (r.error) die(`${cmd}: ${r.error.message}`);
-  if (r.status !== 0) process.exit(r.status ?? 1);
+bringPnpm();
+must("pnpm", ["install", "--frozen-lockfile", "--prefer-offline"]);
+await tasks[task]();
+
+/** Builds every package; `npx kvfold` works afterwards. */
+function setup() {
+  must("pnpm", ["exec", "turbo", "run", "build", "--output-logs=errors-only"]);
 }
-function pnpm() {
-  const v = spawnSync("pnpm", ["--version"], {
+
+/** Builds what the command needs and runs `kvfold demo`. */
+function demo() {
+  must("pnpm", ["exec", "turbo", "run", "build", "--filter=@kvfold/cli...", "--output-logs=errors-only"]);
+  must(process.execPath, ["packages/cli/dist/bin.js", "demo", ...rest]);
+}
+
+/**
+ * Build, checks and tests; everything runs even when something fails. The last line counts each check as one test.
+ * Arguments go to vitest, which runs alone at the end because some tests watch the clock.
+ */
+async function test() {
+  const report = join(root, "coverage", "vitest.json");
+  rmSync(report, { force: true });
+  const results = [await check("build", "turbo", ["run", "build", "--output-logs=errors-only"])];
+  const lanes = [
+    [
+      ["typecheck", "tsc", ["-b"]],
+      ["lint", "biome", ["ci", "."]],
+      ["unused code", "knip", []],
+    ],
+    [["packages", "node", ["scripts/check-packages.mjs"]]],
+  ];
+  const inLanes = lanes.map(async (lane) => {
+    for (const step of lane) results.push(await check(...step));
+  });
+  await Promise.all(inLanes);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const unit = spawnSync("pnpm", ["exec", "vitest", "run", ...reporters, ...rest], {
+    cwd: root,
+    env,
+    stdio: "inherit",
+    shell: win,
+  });
+
+  const counts = countTests(report, unit.status === 0);
+  console.log();
+  for (const { name, ok, seconds } of results) console.log(`${ok ? "passed" : "FAILED"}  ${name} (${seconds} s)`);
+  const passed = counts.passed + results.filter(({ ok }) => ok).length;
+  const failed = counts.failed + results.filter(({ ok }) => !ok).length;
+  console.log(`${passed} passed, ${failed} failed, ${counts.skipped} skipped`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
+/** Counts of a vitest JSON report. A test file that did not load counts as one failed test. */
+function countTests(report, exitedWell) {
+  if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 };
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
+    readFileSync(report, "utf8"),
+  );
+  const notLoaded = testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0).length;
+  const failed = numFailedTests + notLoaded;
+  return {
+    passed: numPassedTests,
+    failed: exitedWell ? failed : Math.max(failed, 1),
+    skipped: numPendingTests + numTodoTests,
+  };
+}
+
+/** Runs one check in the background; prints its output only when it fails. */
+function check(name, command, args) {
+  const start = Date.now();
+  return new Promise((resolve) => {
+    const child = spawn("pnpm", ["exec", command, ...args], { cwd: root, env, shell: win });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
+    const finish = (ok) => {
+      const seconds = ((Date.now() - start) / 1000).toFixed(1);
+      console.log(ok ? `\n${name}: passed in ${seconds} s` : `\n${output}\n${name}: FAILED in ${seconds} s`);
+      resolve({ name, ok, seconds });
+    };
+    child.on("error", (error) => {
+      output += error.message;
+      finish(false);
+    });
+    child.on("close", (code) => finish(code === 0));
+  });
+}
+
+/** Puts the pinned pnpm first in PATH; a wrong version that is there already is left alone. */
+function bringPnpm() {
+  const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const version =
+    /^pnpm@(\d+\.\d+\.\d+)/.exec(packageManager)?.[1] ?? die("package.json has no packageManager pnpm@x.y.z");
+  const found = spawnSync("pnpm", ["--version"], {
     cwd: root,
     env: { ...env, COREPACK_ENABLE_DOWNLOAD_PROMPT: "0" },
     encoding: "utf8",
     shell: win,
   });
-  if (v.status === 0 && v.stdout.trim() === version) return;
+  if (found.status === 0 && found.stdout.trim() === version) return;
   const home = join(root, ".tools", `pnpm-${version}`);
   const bin = join(home, "node_modules", ".bin");
   if (!existsSync(join(bin, win ? "pnpm.cmd" : "pnpm"))) {
     mkdirSync(home, { recursive: true });
     writeFileSync(join(home, "package.json"), '{ "private": true }\n');
-    run("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error", `pnpm@${version}`], {
-      cwd: home,
-    });
+    const quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"];
+    must("npm", ["install", ...quiet, `pnpm@${version}`], { cwd: home });
   }
   env[pathKey] = bin + delimiter + env[pathKey];
 }
-env.npm_config_confirm_modules_purge = "false"; // no TTY needed when node_modules came from another pnpm
-const [task, ...rest] = process.argv.slice(2);
-const turbo = (...a) => run("pnpm", ["exec", "turbo", "run", ...a, "--output-logs=new-only"]);
-if (!["setup", "demo", "test"].includes(task)) die("usage: node scripts/run.mjs setup|demo|test");
-pnpm();
-run("pnpm", ["install", "--frozen-lockfile", "--prefer-offline"]);
-if (task === "setup") turbo("build");
-if (task === "demo") {
-  turbo("build", "--filter=@kvfold/cli...");
-  run(process.execPath, ["packages/cli/dist/bin.js", "run", ...rest]);
+
+function must(command, args, options = {}) {
+  console.log(`\n$ ${command === process.execPath ? "node" : command} ${args.join(" ")}`);
+  const { error, status } = spawnSync(command, args, { cwd: root, env, stdio: "inherit", shell: win, ...options });
+  if (error) die(`${command}: ${error.message}`);
+  if (status !== 0) process.exit(status ?? 1);
 }
-if (task === "test") {
-  turbo("build", "//#typecheck", "//#lint", "//#unit", ...rest);
-  const r = JSON.parse(readFileSync(join(root, "coverage", "vitest.json"), "utf8"));
-  console.log(`${r.numPassedTests} passed, ${r.numFailedTests} failed, ${r.numPendingTests} skipped`);
+
+function die(message) {
+  console.error(`\n${message}`);
+  process.exit(1);
 }
