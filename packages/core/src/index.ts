@@ -5,6 +5,9 @@ export { type BackendStatus, listBackends } from "./backends/list-backends.js";
 export type { KernelsPackage } from "./backends/load-kernels-package.js";
 export { KvfoldError } from "./errors/kvfold-error.js";
 export type { Activation } from "./kernels/activation.js";
+export { type AdamWAttrs, adamW } from "./kernels/adam-w.js";
+export { cacheWrite } from "./kernels/cache-write.js";
+export { crossEntropy } from "./kernels/cross-entropy.js";
 export {
   defineKernel,
   type Kernel,
@@ -14,16 +17,24 @@ export {
 } from "./kernels/define-kernel.js";
 export { denseGatedMlp } from "./kernels/dense-gated-mlp.js";
 export { denseLinear } from "./kernels/dense-linear.js";
+export { dmcAccumulate } from "./kernels/dmc-accumulate.js";
+export { dmcFold } from "./kernels/dmc-fold.js";
+export { dmcPool } from "./kernels/dmc-pool.js";
+export { dmcSegmentPool } from "./kernels/dmc-segment-pool.js";
 export { embedding } from "./kernels/embedding.js";
 export { type GatedMlpWeights, gatedMlp } from "./kernels/gated-mlp.js";
 export { linear } from "./kernels/linear.js";
 export { isPackedWeight, type LinearWeight, type PackedWeight } from "./kernels/linear-weight.js";
 export { packedGatedMlp } from "./kernels/packed-gated-mlp.js";
 export { packedLinear } from "./kernels/packed-linear.js";
+export { packedWeight } from "./kernels/packed-weight.js";
+export { type RaggedAttentionAttrs, type RaggedAttentionInputs, raggedAttention } from "./kernels/ragged-attention.js";
 export { rmsNorm } from "./kernels/rms-norm.js";
 export { rope } from "./kernels/rope.js";
 export { scatterAddRows } from "./kernels/scatter-add-rows.js";
+export { batchMatMul } from "./ops/batch-matmul.js";
 export { gatherRows } from "./ops/gather-rows.js";
+export { matrixProduct } from "./ops/matrix-product.js";
 export { type OwnGradient, withGradient } from "./ops/with-gradient.js";
 export { inverseFrequencies, type RopeFrequencies } from "./rope/inverse-frequencies.js";
 export { Rope, type RopeAngles, type RopeAnglesOptions } from "./rope/rope.js";

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { KvfoldError } from "../errors/kvfold-error.js";
-import { withGradient } from "../ops/with-gradient.js";
+import { matrixProduct } from "../ops/matrix-product.js";
 import { defineKernel } from "./define-kernel.js";
 
 /** Inputs of {@link denseLinear}. */
@@ -22,26 +22,11 @@ export const denseLinear = defineKernel<DenseLinearInputs, Record<string, never>
       const [inputs, outputs] = weight.shape;
       checkLinearShapes(x, inputs, outputs, bias);
       // One matrix of rows: a rank-2 product of untransposed sides is the fast path of the wasm backend.
-      const product = multiplyRows(tf.reshape(x, [-1, inputs]), weight);
+      const product = matrixProduct(tf.reshape(x, [-1, inputs]), weight);
       const y = bias === undefined ? product : tf.add(product, bias);
       return tf.reshape(y, [...x.shape.slice(0, -1), outputs]);
     }),
 });
-
-/** `rows [n, in]` times `weight [in, out]`; the backward products transpose first, so that they stay on the fast path too. */
-function multiplyRows(rows: tf.Tensor2D, weight: tf.Tensor2D): tf.Tensor2D {
-  return withGradient({
-    inputs: { rows, weight },
-    forward: (save) => {
-      save([rows, weight]);
-      return tf.matMul(rows, weight);
-    },
-    backward: ([dy], [savedRows, savedWeight]) => ({
-      rows: () => tf.matMul(dy as tf.Tensor2D, tf.transpose(savedWeight as tf.Tensor2D)),
-      weight: () => tf.matMul(tf.transpose(savedRows as tf.Tensor2D), dy as tf.Tensor2D),
-    }),
-  });
-}
 
 /** Rejects operands of a linear layer that do not fit, naming all shapes. */
 export function checkLinearShapes(x: tf.Tensor, inputs: number, outputs: number, bias: tf.Tensor | undefined): void {

@@ -1,11 +1,11 @@
 import type * as tf from "@tensorflow/tfjs-core";
 
 /**
- * A weight matrix kept in a storage type that TensorFlow.js does not have. Backends that compute on packed weights make
- * their device copy at first use; the others unpack for every call, which is right but slow.
+ * A weight matrix kept in a storage type that TensorFlow.js does not have; see `packedWeight`. Backends that compute on
+ * packed weights make their device copy at first use; the others unpack for every call, which is right but slow.
  */
-export interface PackedWeight {
-  /** Storage type, for example `"bf16"`, `"int8"` or `"q4_0"`. */
+export interface PackedWeight extends Disposable {
+  /** Storage type, for example `"bf16"`, `"q8_0"` or `"q4_0"`. */
   readonly storage: string;
   /** `[out, in]`, row-major, as in checkpoints. */
   readonly shape: readonly [number, number];
@@ -13,7 +13,9 @@ export interface PackedWeight {
   readonly bytes: Uint8Array;
   /** All values as float32, row-major `[out, in]`. */
   unpack(): Float32Array;
-  /** Frees what backends hold for this weight. */
+  /** Registers what {@link dispose} must release; for backends that hold a device copy. */
+  onDispose(release: () => void): void;
+  /** Frees the bytes and what backends hold for this weight. Further uses throw. */
   dispose(): void;
 }
 
