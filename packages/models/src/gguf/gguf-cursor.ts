@@ -33,16 +33,19 @@ export class GgufCursor {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    const at = this.#take(1); // may replace the view
+    return this.#view.getUint8(at);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    const at = this.#take(4);
+    return this.#view.getUint32(at, true);
   }
 
   /** A 64-bit length or offset. @throws when it is beyond 2^53 */
   size(what: string): number {
-    const value = this.#view.getBigUint64(this.#take(8), true);
+    const at = this.#take(8);
+    const value = this.#view.getBigUint64(at, true);
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw this.error(`${what} is ${value}, more than can be addressed`);
     return Number(value);
   }

@@ -44,7 +44,6 @@ export function ggufToConfig(source: GgufSource): Record<string, unknown> {
     ...(modelType === "mistral" ? { sliding_window: window } : {}),
     ...(modelType === "smollm3" ? smollm3Layers(layers) : {}),
     ...specialTokens(source),
-    torch_dtype: "float32",
   };
 }
 

@@ -1,6 +1,7 @@
 import type { GgufCursor } from "./gguf-cursor.js";
 import type { GgufNumbers, GgufValue } from "./gguf-metadata.js";
 
+const FLOAT32 = 6;
 const STRING = 8;
 const ARRAY = 9;
 const BOOL = 7;
@@ -30,6 +31,7 @@ export function readMetadataValue(cursor: GgufCursor, type: number, key: string,
   const numbers = NUMBER_ARRAYS[type];
   if (numbers !== undefined) {
     const [value] = new numbers(cursor.bytes(numbers.BYTES_PER_ELEMENT).buffer);
+    if (type === FLOAT32) return shortestDecimal(value as number);
     return typeof value === "bigint" && BigInt(Number(value)) === value && Number.isSafeInteger(Number(value))
       ? Number(value)
       : (value as number | bigint);
@@ -58,4 +60,13 @@ function readArray(cursor: GgufCursor, key: string, depth: number): GgufValue {
   const out: GgufValue[] = [];
   for (let i = 0; i < count; i++) out.push(readMetadataValue(cursor, type, key, depth + 1));
   return out as GgufValue;
+}
+
+/** The shortest decimal that rounds to this float32: 1e-5 instead of 0.000009999999747378752, as the writer had it. */
+function shortestDecimal(value: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const decimal = Number(value.toPrecision(digits));
+    if (Math.fround(decimal) === value) return decimal;
+  }
+  return value;
 }
