@@ -1,0 +1,146 @@
+import { embedding, KvfoldError, linear, Rope, rmsNorm } from "@kvfold/core";
+import { type BorrowedChannel, type CachePolicy, KvCache } from "@kvfold/kv-cache";
+import * as tf from "@tensorflow/tfjs-core";
+import type { ModelConfig } from "../config/model-config.js";
+import { decoderLayer } from "./decoder-layer.js";
+import type { DecoderWeights } from "./decoder-weights.js";
+import { disposeDecoderWeights } from "./load-decoder-weights.js";
+
+/** Options of {@link Decoder.forward}. */
+export interface ForwardOptions {
+  /** `last`: logits after each row's last token, `[rows, vocab]`. `all`: after every token, `[rows, tokens, vocab]`. Default `last`. */
+  readonly logits?: "last" | "all";
+  /** Cache rows that the token lists belong to, ascending. Default: all, in order. */
+  readonly rows?: readonly number[];
+  /** True with the last chunk of a prompt. Default false. */
+  readonly endOfPrefill?: boolean;
+}
+
+/** A Llama-family decoder: token ids in, logits out; the cache decides what attention sees. Owns its weights. */
+export class Decoder {
+  readonly config: ModelConfig;
+  readonly weights: DecoderWeights;
+  private readonly rope: Rope;
+  private readonly ropeLocal: Rope | undefined;
+
+  constructor(config: ModelConfig, weights: DecoderWeights) {
+    this.config = config;
+    this.weights = weights;
+    this.rope = new Rope(config.rope);
+    this.ropeLocal = config.ropeLocal && new Rope(config.ropeLocal);
+  }
+
+  /** A cache of this model's shape. @param rows sequences in the batch, default 1 */
+  createCache(policy: CachePolicy, rows = 1): KvCache {
+    const { layers, queryHeads, kvHeads, headDim } = this.config;
+    return new KvCache({ policy, layers, queryHeads, kvHeads, headDim, rows });
+  }
+
+  /**
+   * Runs new tokens through the model on top of what the cache holds.
+   *
+   * @param tokens one list of ids a row; lists may differ in length
+   * @returns logits, see {@link ForwardOptions.logits}; positions behind the end of a shorter list hold no meaning
+   * @throws KvfoldError `token-id` for ids outside the vocabulary, `attention-shape` for a cache of another shape
+   */
+  forward(cache: KvCache, tokens: readonly ArrayLike<number>[], options: ForwardOptions = {}): tf.Tensor {
+    return tf.tidy(() => {
+      const hidden = this.hidden(cache, tokens, options);
+      const [rows, longest, width] = hidden.shape;
+      if (options.logits === "all") {
+        return tf.reshape(this.logits(tf.reshape(hidden, [rows * longest, width])), [
+          rows,
+          longest,
+          this.config.vocabSize,
+        ]);
+      }
+      const last = tokens.map((list, row) => row * longest + list.length - 1);
+      const flat = tf.reshape(hidden, [rows * longest, width]) as tf.Tensor2D;
+      return this.logits(
+        rows === 1 ? tf.slice(flat, [last[0] ?? 0, 0], [1, -1]) : (tf.gather(flat, last) as tf.Tensor2D),
+      );
+    });
+  }
+
+  /** The residual stream after all layers, before the final norm, `[rows, tokens, hidden]`. */
+  hidden(cache: KvCache, tokens: readonly ArrayLike<number>[], options: ForwardOptions = {}): tf.Tensor3D {
+    const { config } = this;
+    const rows = options.rows ?? cache.tokens.map((_, row) => row);
+    if (tokens.length !== rows.length || tokens.some((list) => list.length === 0)) {
+      throw new KvfoldError(
+        "forward-rows",
+        `forward takes one non-empty list of token ids for each of ${rows.length} rows; got lengths [${tokens.map((list) => list.length)}].`,
+      );
+    }
+    const lengths = tokens.map((list) => list.length);
+    const longest = Math.max(...lengths);
+    return tf.tidy(() => {
+      let x = this.embed(tokens, longest);
+      config.perLayer.forEach((layer, i) => {
+        const weights = this.weights.layers[i];
+        if (!weights) throw new Error(`no weights for layer ${i}`);
+        const rope = layer.useRope ? (layer.ropeKind === "local" ? this.ropeLocal : this.rope) : undefined;
+        const context = { config, layer, weights, rope, rows, lengths, borrowed: this.borrowed(i) };
+        const next = decoderLayer(x, {
+          ...context,
+          cache: cache.layer(i),
+          tokens: longest,
+          endOfPrefill: options.endOfPrefill ?? false,
+        });
+        x.dispose();
+        x = next;
+      });
+      return tf.reshape(x, [rows.length, longest, config.hiddenSize]);
+    });
+  }
+
+  /** Logits of a residual stream `[n, hidden]`: `[n, vocab]`. */
+  logits(hidden: tf.Tensor2D): tf.Tensor2D {
+    const { normEpsilon, normWeightOffset } = this.config;
+    return tf.tidy(() => {
+      const x = rmsNorm(
+        { x: hidden, weight: this.weights.finalNorm },
+        { epsilon: normEpsilon, weightOffset: normWeightOffset },
+      );
+      return linear(x, this.weights.head) as tf.Tensor2D;
+    });
+  }
+
+  /** Frees weights and tables. Caches are their makers'. */
+  dispose(): void {
+    disposeDecoderWeights(this.weights);
+    this.rope.dispose();
+    this.ropeLocal?.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private embed(tokens: readonly ArrayLike<number>[], longest: number): tf.Tensor2D {
+    const { vocabSize, hiddenSize, embeddingScale } = this.config;
+    const ids = new Int32Array(tokens.length * longest);
+    tokens.forEach((list, row) => {
+      for (let t = 0; t < list.length; t++) {
+        const id = list[t] as number;
+        if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
+          throw new KvfoldError("token-id", `Token id ${id} is outside this model's vocabulary of ${vocabSize} ids.`);
+        }
+        ids[row * longest + t] = id;
+      }
+    });
+    const { embedding: table } = this.weights;
+    const x =
+      table instanceof tf.Tensor
+        ? embedding({ table, ids: tf.tensor1d(ids, "int32") }, {})
+        : tf.tensor2d(table.read(ids), [ids.length, hiddenSize]);
+    return (embeddingScale === 1 ? x : tf.mul(x, embeddingScale)) as tf.Tensor2D;
+  }
+
+  /** The channel that a retrofitted model gave away in layer i; attention blanks it under every policy. */
+  private borrowed(i: number): BorrowedChannel | undefined {
+    const { retrofit, headDim } = this.config;
+    if (retrofit === undefined || !(retrofit.layers ?? [i]).includes(i)) return undefined;
+    return { channel: retrofit.neuron === "first" ? 0 : headDim - 1, queries: "all", keys: true };
+  }
+}
