@@ -16,5 +16,7 @@ export default defineConfig(({ mode }) => ({
     include: [`${folders}/**/${mode === "goldens" || mode === "tensorflow" ? `*.${mode}.test.ts` : "*.test.ts"}`],
     exclude: [...configDefaults.exclude, ...(mode === "tensorflow" ? [] : ["**/*.tensorflow.test.ts"])],
     pool: "forks",
+    // The cpu backend's greeting, once per test file.
+    onConsoleLog: (log) => !log.includes("Hi, looks like you are running TensorFlow.js in Node.js"),
   },
 }));

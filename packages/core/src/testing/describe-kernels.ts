@@ -17,7 +17,7 @@ export interface DescribeKernelsOptions {
  */
 export function describeKernels(backend: string, options: DescribeKernelsOptions = {}): void {
   const kernels = options.kernels ?? kernelSuites;
-  const registered = tf.findBackendFactory(backend) !== undefined;
+  const registered = tf.findBackendFactory(backend) !== null;
   if (!registered) console.warn(`Kernel conformance of '${backend}' is skipped: no such backend is registered.`);
   describe.skipIf(!registered)(`kernels on ${backend}`, () => {
     for (const suite of kernels) {
