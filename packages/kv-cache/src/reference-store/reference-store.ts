@@ -36,13 +36,15 @@ export class ReferenceStore implements LayerStore {
     const { headDim } = options.shape;
     const lanes = options.rows * options.shape.kvHeads;
     this.table = new RaggedTable({}, lanes);
-    this.table.setField("keys", tf.zeros([0, headDim]));
-    this.table.setField("values", tf.zeros([0, headDim]));
-    for (const column of options.traits.columns) {
-      this.table.setField(column, tf.zeros([0], isIndex(column) ? "int32" : "float32"));
-    }
-    const window = options.traits.mergeWindow;
-    if (window !== undefined) this.setMerging(emptyMergeTensors(lanes, 2 * headDim, window));
+    tf.tidy(() => {
+      this.table.setField("keys", tf.zeros([0, headDim]));
+      this.table.setField("values", tf.zeros([0, headDim]));
+      for (const column of options.traits.columns) {
+        this.table.setField(column, tf.zeros([0], isIndex(column) ? "int32" : "float32"));
+      }
+      const window = options.traits.mergeWindow;
+      if (window !== undefined) this.setMerging(emptyMergeTensors(lanes, 2 * headDim, window));
+    });
   }
 
   get rows(): number {
