@@ -54,7 +54,12 @@ export { openSharded } from "./safetensors/open-sharded.js";
 export type { SafetensorsEntry } from "./safetensors/parse-header.js";
 export { openSafetensors, type SafetensorsFile } from "./safetensors/safetensors-file.js";
 export { checkRows, missingTensor, targetArray } from "./safetensors/tensor-checks.js";
-export { encodeSafetensors, type SafetensorsInput, writeSafetensors } from "./safetensors/write-safetensors.js";
+export {
+  encodeSafetensors,
+  type SafetensorsInput,
+  writeSafetensors,
+  writeSafetensorsInPieces,
+} from "./safetensors/write-safetensors.js";
 export { halfTable } from "./storage/half-bits.js";
 export { type BlockFormat, formatByteLength, type StorageType, unpackTarget } from "./storage/storage-type.js";
 export { type StorageTypeName, storageTypes } from "./storage/storage-types.js";

@@ -23,9 +23,9 @@ describe("openSharded", () => {
   const one = Float32Array.of(1, 2, 3, 4);
   const two = Float32Array.of(5, 6);
   mkdirSync(good);
-    writeSafetensors(join(good, "a.safetensors"), { x: { dtype: "F32", shape: [2, 2], data: one } }, { format: "pt" });
-    writeSafetensors(join(good, "b.safetensors"), { y: { dtype: "F32", shape: [2], data: two } });
-    writeFileSync(join(good, indexName), JSON.stringify({ weight_map: { x: "a.safetensors", y: "b.safetensors" } }));
+  writeSafetensors(join(good, "a.safetensors"), { x: { dtype: "F32", shape: [2, 2], data: one } }, { format: "pt" });
+  writeSafetensors(join(good, "b.safetensors"), { y: { dtype: "F32", shape: [2], data: two } });
+  writeFileSync(join(good, indexName), JSON.stringify({ weight_map: { x: "a.safetensors", y: "b.safetensors" } }));
 
   it("reads tensors from the shard that has them", () => {
     using file = openSharded(good);

@@ -7,7 +7,12 @@ import { bf16 } from "../storage/bf16.js";
 import { f16 } from "../storage/f16.js";
 import { memorySource } from "./byte-source.js";
 import { openSafetensors } from "./safetensors-file.js";
-import { encodeSafetensors, type SafetensorsInput, writeSafetensors } from "./write-safetensors.js";
+import {
+  encodeSafetensors,
+  type SafetensorsInput,
+  writeSafetensors,
+  writeSafetensorsInPieces,
+} from "./write-safetensors.js";
 
 const folder = mkdtempSync(join(tmpdir(), "kvfold-safetensors-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -122,6 +127,13 @@ describe("writeSafetensors", () => {
     writeSafetensors(path, { x: { dtype: "F32", shape: [12], data } });
     expect(asked).toBe(1);
     expect(openSafetensors(path).readFloat32("x")).toEqual(floats);
+  });
+
+  it("removes its temporary file when the caller stops half-way", () => {
+    const path = join(folder, "stopped.safetensors");
+    const before = readdirSync(folder);
+    for (const written of writeSafetensorsInPieces(path, tensors)) if (written > 600) break;
+    expect(readdirSync(folder)).toEqual(before);
   });
 
   it("leaves the old file, and nothing else, when it fails", () => {
