@@ -4,7 +4,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pack, publicPackages, root } from "./workspace.mjs";
+import { root, shell } from "./pnpm.mjs";
+import { pack, publicPackages } from "./workspace.mjs";
 
 /**
  * @param {string} tarball
@@ -21,7 +22,7 @@ export function checkTarball(tarball, manifest) {
 
 function tool(name, args) {
   const bin = join(root, "node_modules", ".bin", name);
-  const { stdout, stderr, status } = spawnSync(bin, args, { encoding: "utf8", shell: process.platform === "win32" });
+  const { stdout, stderr, status } = spawnSync(bin, args, { encoding: "utf8", shell });
   if (status !== 0) console.log(stdout + stderr);
   return status === 0;
 }

@@ -1,40 +1,30 @@
 #!/usr/bin/env node
-// npm run setup | demo, npm test: on a machine that has only node and npm, brings the pinned pnpm, installs, builds, runs.
+// npm run setup | build | demo, npm test: on a machine that has only node and npm, installs, builds and runs.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { environment, must, root, shell } from "./pnpm.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const win = process.platform === "win32";
 const [task, ...rest] = process.argv.slice(2);
-const env = {
-  ...process.env,
-  TURBO_TELEMETRY_DISABLED: "1",
-  TURBO_NO_UPDATE_NOTIFIER: "1",
-  npm_config_confirm_modules_purge: "false", // no TTY needed when node_modules came from another pnpm
-};
-const pathKey = Object.keys(env).find((key) => key.toUpperCase() === "PATH") ?? "PATH";
-
-const tasks = { setup, demo, test };
+const tasks = { setup: build, build, demo, test };
 if (!Object.hasOwn(tasks, task)) die(`usage: node scripts/run.mjs ${Object.keys(tasks).join("|")}`);
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   die(`Node ${process.versions.node} is too old: kvfold needs Node >= 20.19`);
 }
-bringPnpm();
-must("pnpm", ["install", "--frozen-lockfile", "--prefer-offline"]);
+const env = environment();
+if (task !== "build") must("pnpm", ["install", "--frozen-lockfile", "--prefer-offline"], { env });
 await tasks[task]();
 
 /** Builds every package; `npx kvfold` works afterwards. */
-function setup() {
-  must("pnpm", ["exec", "turbo", "run", "build", "--output-logs=errors-only"]);
+function build() {
+  must("pnpm", ["exec", "turbo", "run", "build", "--output-logs=errors-only"], { env });
 }
 
 /** Builds what the command needs and runs `kvfold demo`. */
 function demo() {
-  must("pnpm", ["exec", "turbo", "run", "build", "--filter=@kvfold/cli...", "--output-logs=errors-only"]);
-  must(process.execPath, ["packages/cli/dist/bin.js", "demo", ...rest]);
+  must("pnpm", ["exec", "turbo", "run", "build", "--filter=@kvfold/cli...", "--output-logs=errors-only"], { env });
+  must(process.execPath, ["packages/cli/dist/bin.js", "demo", ...rest], { env });
 }
 
 /**
@@ -62,7 +52,7 @@ async function test() {
     cwd: root,
     env,
     stdio: "inherit",
-    shell: win,
+    shell,
   });
 
   const counts = countTests(report, unit.status === 0);
@@ -93,7 +83,7 @@ function countTests(report, exitedWell) {
 function check(name, command, args) {
   const start = Date.now();
   return new Promise((resolve) => {
-    const child = spawn("pnpm", ["exec", command, ...args], { cwd: root, env, shell: win });
+    const child = spawn("pnpm", ["exec", command, ...args], { cwd: root, env, shell });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
     const finish = (ok) => {
@@ -107,36 +97,6 @@ function check(name, command, args) {
     });
     child.on("close", (code) => finish(code === 0));
   });
-}
-
-/** Puts the pinned pnpm first in PATH; a wrong version that is there already is left alone. */
-function bringPnpm() {
-  const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const version =
-    /^pnpm@(\d+\.\d+\.\d+)/.exec(packageManager)?.[1] ?? die("package.json has no packageManager pnpm@x.y.z");
-  const found = spawnSync("pnpm", ["--version"], {
-    cwd: root,
-    env: { ...env, COREPACK_ENABLE_DOWNLOAD_PROMPT: "0" },
-    encoding: "utf8",
-    shell: win,
-  });
-  if (found.status === 0 && found.stdout.trim() === version) return;
-  const home = join(root, ".tools", `pnpm-${version}`);
-  const bin = join(home, "node_modules", ".bin");
-  if (!existsSync(join(bin, win ? "pnpm.cmd" : "pnpm"))) {
-    mkdirSync(home, { recursive: true });
-    writeFileSync(join(home, "package.json"), '{ "private": true }\n');
-    const quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"];
-    must("npm", ["install", ...quiet, `pnpm@${version}`], { cwd: home });
-  }
-  env[pathKey] = bin + delimiter + env[pathKey];
-}
-
-function must(command, args, options = {}) {
-  console.log(`\n$ ${command === process.execPath ? "node" : command} ${args.join(" ")}`);
-  const { error, status } = spawnSync(command, args, { cwd: root, env, stdio: "inherit", shell: win, ...options });
-  if (error) die(`${command}: ${error.message}`);
-  if (status !== 0) process.exit(status ?? 1);
 }
 
 function die(message) {

@@ -6,7 +6,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { checkTarball } from "./check-packages.mjs";
-import { pack, publicPackages, root } from "./workspace.mjs";
+import { environment, must, root, shell } from "./pnpm.mjs";
+import { pack, publicPackages } from "./workspace.mjs";
 
 const demandExports = 'if (Object.keys(all).length === 0) throw new Error("no exports");\n';
 const folder = mkdtempSync(join(tmpdir(), "kvfold-pack-"));
@@ -22,7 +23,7 @@ console.log(`${passed} passed, ${failed} failed, 0 skipped`);
 process.exitCode = failed === 0 ? 0 : 1;
 
 function run() {
-  must(root, "pnpm", ["exec", "turbo", "run", "build", "--output-logs=errors-only"]);
+  must("pnpm", ["exec", "turbo", "run", "build", "--output-logs=errors-only"], { env: environment() });
   const packages = publicPackages().map((pkg) => ({ ...pkg, tarball: pack(pkg.folder, folder) }));
   for (const { manifest, tarball } of packages) {
     count(
@@ -34,7 +35,7 @@ function run() {
   const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   writeFileSync(join(app, "package.json"), '{ "private": true }\n');
   const tarballs = packages.map(({ tarball }) => tarball);
-  must(app, "npm", ["install", "--no-audit", "--no-fund", ...tarballs, `vitest@${devDependencies.vitest}`]);
+  must("npm", ["install", "--no-audit", "--no-fund", ...tarballs, `vitest@${devDependencies.vitest}`], { cwd: app });
 
   for (const { name, manifest } of packages) {
     const exported = Object.keys(manifest.publishConfig?.exports ?? {});
@@ -82,7 +83,7 @@ function step(title, command, args, printed = /(?:)/) {
     cwd: app,
     encoding: "utf8",
     timeout: 120_000,
-    shell: process.platform === "win32",
+    shell,
   });
   const ok = status === 0 && printed.test(stdout);
   if (!ok) console.log(`ended with ${status}:\n${stdout}${stderr}`);
@@ -93,9 +94,4 @@ function count(title, ok) {
   console.log(`${ok ? "ok    " : "FAILED"}  ${title}`);
   if (ok) passed++;
   else failed++;
-}
-
-function must(cwd, command, args) {
-  const { status } = spawnSync(command, args, { cwd, stdio: "inherit", shell: process.platform === "win32" });
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")} failed in ${cwd}`);
 }

@@ -2,10 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { environment, root, shell } from "./pnpm.mjs";
 
-/** The repository's root folder. */
-export const root = fileURLToPath(new URL("..", import.meta.url));
+const env = environment();
 
 /** @returns {{ name: string, folder: string, manifest: any }[]} */
 export function publicPackages() {
@@ -22,7 +21,8 @@ export function pack(folder, destination) {
   const { stdout, stderr, status } = spawnSync("pnpm", ["pack", "--json", "--pack-destination", destination], {
     cwd: folder,
     encoding: "utf8",
-    shell: process.platform === "win32",
+    env,
+    shell,
   });
   if (status !== 0) throw new Error(`pnpm pack failed in ${folder}:\n${stdout}${stderr}`);
   return JSON.parse(stdout).filename;
