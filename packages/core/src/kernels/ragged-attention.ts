@@ -128,7 +128,9 @@ function laneProbabilities(q: tf.Tensor2D, k: tf.Tensor2D, lane: LaneScoring) {
   const own = ownScores && tf.exp(tf.sub(ownScores, peak));
   const entrySum = tf.sum(entries, -1, true);
   const total = own ? tf.add(entrySum, own) : entrySum;
-  return { entries: tf.divNoNan(entries, total), own: own && tf.divNoNan(own, total) };
+  // a sum can only be 0 where a mask hides everything; divNoNan costs a comparison of every number
+  const share = (x: tf.Tensor) => (lane.visible ? tf.divNoNan(x, total) : tf.div(x, total));
+  return { entries: share(entries), own: own && share(own) };
 }
 
 function weightedValues(
