@@ -25,11 +25,9 @@ process.exitCode = failed === 0 ? 0 : 1;
 function run() {
   must("pnpm", ["exec", "turbo", "run", "build", "--output-logs=errors-only"], { env: environment() });
   const packages = publicPackages().map((pkg) => ({ ...pkg, tarball: pack(pkg.folder, folder) }));
-  for (const { manifest, tarball } of packages) {
-    count(
-      `${basename(tarball)}, ${Math.ceil(statSync(tarball).size / 1024)} kB: publint, attw`,
-      checkTarball(tarball, manifest),
-    );
+  for (const pkg of packages) {
+    const size = Math.ceil(statSync(pkg.tarball).size / 1024);
+    count(`${basename(pkg.tarball)}, ${size} kB: README, publint, attw`, checkTarball(pkg, pkg.tarball));
   }
 
   const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
