@@ -23,6 +23,10 @@ export type {
   WriteOp,
 } from "./policy.js";
 export { ReferenceStore } from "./reference-store/reference-store.js";
+export { choice, count, number, orNone, type PolicyOption } from "./spec/option-kinds.js";
+export { parsePolicy } from "./spec/parse-policy.js";
+export { definePolicy, type PolicyDefinition } from "./spec/policy-definition.js";
+export { policyTable } from "./spec/policy-table.js";
 export type { Step } from "./step.js";
 export { stepPositions } from "./step.js";
 export type {
@@ -35,4 +39,5 @@ export type {
   StoreState,
 } from "./store.js";
 export { createStore, registerStore } from "./store-registry.js";
+export { type TrainingAttended, type TrainingCall, trainingAttention } from "./training-attention.js";
 export type { TrainingForm, TrainingTokens, TrainingView } from "./training-form.js";

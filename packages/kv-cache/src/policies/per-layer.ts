@@ -12,9 +12,21 @@ export interface LayerRange {
 /**
  * One policy for each range of layers; the first range that holds a layer counts.
  *
+ * @throws KvfoldError `policy-options` when there are no ranges, or one that is no range of layers
  * @throws KvfoldError `per-layer-gap` when a cache is made for a layer that no range holds
  */
 export function perLayer(ranges: readonly LayerRange[]): CachePolicy {
+  const isLayer = (n: number) => Number.isInteger(n) && n >= 0;
+  const bad = ranges.find(
+    ({ first, last }) => !isLayer(first) || !(isLayer(last) || last === Number.POSITIVE_INFINITY) || last < first,
+  );
+  if (bad || ranges.length === 0) {
+    const got = bad ? `${bad.first} to ${bad.last}` : "none";
+    throw new KvfoldError(
+      "policy-options",
+      `Policy 'perLayer' needs ranges of layers, counted from 0, whose last is not below the first; got ${got}.`,
+    );
+  }
   const policyOf = (shape: LayerShape): CachePolicy => {
     const range = ranges.find((r) => shape.layer >= r.first && shape.layer <= r.last);
     if (range) return range.policy;

@@ -1,4 +1,6 @@
+import { KvfoldError } from "@kvfold/core";
 import type { CachePolicy, DropOp, EvictContext, LayerPolicy, PolicyTraits } from "../policy.js";
+import { checkChoice, checkCount } from "../spec/check-count.js";
 import { uniformPolicy } from "./uniform-policy.js";
 
 /** Options of {@link window}. */
@@ -22,10 +24,15 @@ export interface WindowOptions {
   readonly prefill?: "exact" | "full";
 }
 
-/** Attention sinks and a sliding window (StreamingLLM, Xiao et al. 2024, arXiv:2309.17453). */
+/**
+ * Attention sinks and a sliding window (StreamingLLM, Xiao et al. 2024, arXiv:2309.17453).
+ *
+ * @throws KvfoldError `policy-options` for counts out of range, or for `reindexed` with an exact prefill
+ */
 export function window(options: WindowOptions = {}): CachePolicy {
   const { sinks = 4, recent = 252, positions = "original", evict = "before" } = options;
   const prefill = options.prefill ?? (positions === "reindexed" ? "full" : "exact");
+  check({ sinks, recent, positions, evict, prefill });
   const budget = sinks + recent;
   const reindexed = positions === "reindexed";
   const traits: PolicyTraits = {
@@ -55,4 +62,18 @@ export function window(options: WindowOptions = {}): CachePolicy {
     columns: 1,
     stateBytes: 0,
   }));
+}
+
+function check({ sinks, recent, positions, evict, prefill }: Required<WindowOptions>): void {
+  checkCount("window", "sinks", sinks, 0);
+  checkCount("window", "recent", recent, 1); // the current token is one of them
+  checkChoice("window", "positions", positions, ["original", "reindexed"]);
+  checkChoice("window", "evict", evict, ["before", "after"]);
+  checkChoice("window", "prefill", prefill, ["exact", "full"]);
+  if (positions === "reindexed" && prefill === "exact") {
+    throw new KvfoldError(
+      "policy-options",
+      "Policy 'window': positions=reindexed has only prefill=full, because its positions move with the window; leave prefill out.",
+    );
+  }
 }
