@@ -1,0 +1,46 @@
+import { parsePolicy, policyTable } from "@kvfold/kv-cache";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { dmc } from "./dmc.js";
+import { dmcDefinition } from "./dmc-definition.js";
+import type { DmcOptions } from "./dmc-options.js";
+
+const table = [...policyTable, dmcDefinition()];
+const shape = { layer: 0, layers: 2, queryHeads: 4, kvHeads: 2, headDim: 8 };
+
+const optionsArbitrary = fc.record(
+  {
+    neuron: fc.constantFrom("first", "last"),
+    offset: fc.double({ min: -100, max: 100, noNaN: true }).map((x) => x + 0), // no -0
+    epsilon: fc.double({ min: 0, max: 0.99, noNaN: true }),
+    window: fc.option(fc.integer({ min: 1, max: 64 })),
+    threshold: fc.double({ min: 1e-9, max: 1 - 1e-9, noNaN: true }),
+  },
+  { requiredKeys: [] },
+);
+
+describe("dmcDefinition", () => {
+  it("reads back the name of every dmc policy", () => {
+    fc.assert(
+      fc.property(optionsArbitrary, (options) => {
+        const policy = dmc(options as DmcOptions);
+        const again = parsePolicy(policy.name, table);
+        expect(again.name).toBe(policy.name);
+        expect(again.forLayer(shape).traits).toEqual(policy.forLayer(shape).traits);
+      }),
+    );
+  });
+
+  it("fills in what the model's retrofit says, and lets a SPEC override it", () => {
+    const ofModel = [...policyTable, dmcDefinition({ neuron: "first", window: null, offset: 3 })];
+    expect(parsePolicy("dmc", ofModel).name).toBe("dmc:neuron=first,offset=3,window=none");
+    expect(parsePolicy("dmc:window=12,threshold=0.3", ofModel).name).toBe("dmc:neuron=first,offset=3,threshold=0.3");
+  });
+
+  it.each([
+    ["dmc:threshold=1.5", "threshold must lie between 0 and 1; got 1.5"],
+    ["dmc:threshold=high", "option 'threshold' must be a number"],
+    ["dmc:window=0", "window must be a positive integer"],
+    ["dmc:tresh=0.5", "Did you mean 'threshold'?"],
+  ])("refuses %s", (spec, message) => expect(() => parsePolicy(spec, table)).toThrow(message));
+});
