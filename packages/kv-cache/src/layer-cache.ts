@@ -14,6 +14,8 @@ export interface LayerStats {
   readonly peakEntries: number;
   /** Bytes that the allocator holds for this layer. */
   readonly liveBytes: number;
+  /** The part of `liveBytes` that does not grow with entries (DMC's rings and counts); every lane has an equal share. */
+  readonly stateBytes: number;
   /** Bytes that a full float32 cache of the same tokens would hold. */
   readonly logicalBytes: number;
   /** Tokens merged into each entry, `[row][kvHead][entry]`; present for policies that merge. */
@@ -140,6 +142,7 @@ export class LayerCache {
       entries: byRow,
       peakEntries: this.peak,
       liveBytes: this.store.liveBytes,
+      stateBytes: this.store.stateBytes,
       logicalBytes,
     };
     return this.policy.traits.mergeWindow === undefined ? base : { ...base, segments: this.segments(byRow) };

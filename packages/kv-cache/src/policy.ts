@@ -20,6 +20,8 @@ export interface LayerShape {
 export interface CachePolicy {
   /** The SPEC that makes this policy again. */
   readonly name: string;
+  /** What a user must know before reading a text made under this policy; interfaces print it. Absent: nothing. */
+  readonly note?: string;
   /** The policy of one layer; may differ from layer to layer (budgets, `perLayer(...)`). */
   forLayer(shape: LayerShape): LayerPolicy;
   /** Entries and state that a sequence of `tokens` tokens needs in one layer, for planning before anything is loaded. */
@@ -52,7 +54,8 @@ export interface PolicyTraits {
   readonly readPosition?: "logical" | "slot";
   /**
    * Numbers that travel with every entry. `position` (int32) is filled by the store with the logical position of the
-   * newest token of the entry; `until` (int32) with what the write op says; any other is float32, 0 at first, and
+   * newest token of the entry, and needed by every policy that drops or merges (models with a sliding window ask where
+   * an entry stands); `until` (int32) with what the write op says; any other is float32, 0 at first, and
    * set by `observe`.
    */
   readonly columns: readonly string[];

@@ -83,6 +83,8 @@ export interface LayerStore {
   restore(state: StoreState): void;
   /** Bytes that the allocator holds for this store. */
   readonly liveBytes: number;
+  /** The part of `liveBytes` that does not grow with entries: running averages and rings of merging lanes. */
+  readonly stateBytes: number;
   /** The buffers behind `liveBytes`, so that shared ones can be counted once: identity → bytes. */
   buffers(): ReadonlyMap<object, number>;
   dispose(): void;

@@ -28,6 +28,27 @@ export function emptyMergeTensors(lanes: number, width: number, window: number |
   return { sums: tf.zeros(shape), count: tf.zeros([lanes]) };
 }
 
+/** The state of some lanes, in the given order. */
+export function pickLanes(state: MergeTensors, lanes: readonly number[]): MergeTensors {
+  const index = tf.tensor1d(lanes as number[], "int32");
+  return { sums: tf.gather(state.sums, index), count: tf.gather(state.count, index) };
+}
+
+/** The lanes of a, then those of b. */
+export function joinLanes(a: MergeTensors, b: MergeTensors): MergeTensors {
+  return { sums: tf.concat([a.sums, b.sums], 0), count: tf.concat([a.count, b.count], 0) as tf.Tensor1D };
+}
+
+/** `state` with the named lanes replaced by those of `part`. */
+export function putLanes(state: MergeTensors, lanes: readonly number[], part: MergeTensors): MergeTensors {
+  const total = state.count.shape[0];
+  const source = Array.from({ length: total }, (_, lane) => lane);
+  lanes.forEach((lane, i) => {
+    source[lane] = total + i;
+  });
+  return pickLanes(joinLanes(state, part), source);
+}
+
 /**
  * Carries the running averages over new tokens, all at once: the state after every token `[L, tokens, width]`, and the
  * new side state. The number of ops depends on the window, not on the number of tokens.

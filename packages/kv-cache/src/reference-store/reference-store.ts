@@ -4,10 +4,11 @@ import type { DropOp, WriteOp } from "../policy.js";
 import type { Step } from "../step.js";
 import { stepPositions } from "../step.js";
 import type { Attended, CallSite, LayerStore, StepTensors, StoreOptions, StoreState } from "../store.js";
+import { closedStates } from "./closed-states.js";
 import { packLanes, padLanes, takeRows } from "./lanes.js";
-import { emptyMergeTensors, type MergeTensors, mergeTokens } from "./merge-state.js";
+import { emptyMergeTensors, joinLanes, type MergeTensors, mergeTokens, pickLanes, putLanes } from "./merge-state.js";
 import { RaggedTable } from "./ragged-table.js";
-import { rotateAndBlank } from "./rotate-and-blank.js";
+import { blankChannel, rotateAndBlank } from "./rotate-and-blank.js";
 import { selectKept } from "./select-kept.js";
 import { forEver, visibleUntil } from "./visibility.js";
 
@@ -163,12 +164,13 @@ export class ReferenceStore implements LayerStore {
       const window = this.options.traits.mergeWindow;
       if (old && window !== undefined) {
         const empty = emptyMergeTensors(1, 2 * headDim, window);
-        const index = tf.tensor1d(
-          lanes.map((lane) => (lane < 0 ? this.table.lengths.length : lane)),
-          "int32",
+        const total = this.table.lengths.length;
+        this.setMerging(
+          pickLanes(
+            joinLanes(old, empty),
+            lanes.map((lane) => (lane < 0 ? total : lane)),
+          ),
         );
-        const pick = (x: tf.Tensor, filler: tf.Tensor) => tf.gather(tf.concat([x, filler], 0), index);
-        this.setMerging({ sums: pick(old.sums, empty.sums), count: pick(old.count, empty.count) as tf.Tensor1D });
       }
       this.table.selectLanes(lanes);
     });
@@ -187,6 +189,10 @@ export class ReferenceStore implements LayerStore {
     if (sums && count) this.setMerging({ sums, count: count as tf.Tensor1D });
   }
 
+  get stateBytes(): number {
+    return this.merging ? bytesOf(this.merging.sums) + bytesOf(this.merging.count) : 0;
+  }
+
   get liveBytes(): number {
     let sum = 0;
     for (const bytes of this.buffers().values()) sum += bytes;
@@ -194,7 +200,7 @@ export class ReferenceStore implements LayerStore {
   }
 
   buffers(): ReadonlyMap<object, number> {
-    return new Map(Object.values(this.allTensors()).map((t) => [t.dataId, t.size * tf.util.bytesPerElement(t.dtype)]));
+    return new Map(Object.values(this.allTensors()).map((t) => [t.dataId, bytesOf(t)]));
   }
 
   dispose(): void {
@@ -233,19 +239,20 @@ export class ReferenceStore implements LayerStore {
     const opensText = Float32Array.from(stepPositions(step), (position) => (position === 0 ? 0 : 1));
     const merge = tf.mul(op.merge, tf.tensor(opensText, [rows, 1, tokens])) as tf.Tensor3D;
     const all = lanes.length === this.table.lengths.length;
-    const index = tf.tensor1d(lanes, "int32");
+    const { borrowed } = site;
+    const k = borrowed?.keys ? blankChannel(tensors.k, borrowed.channel, "all", 1) : tensors.k;
     const { pooled, state } = mergeTokens(
       {
-        items: tf.reshape(tf.concat([tensors.k, tensors.v], -1), [rows * heads, tokens, 2 * shape.headDim]),
+        items: tf.reshape(tf.concat([k, tensors.v], -1), [rows * heads, tokens, 2 * shape.headDim]),
         merge: tf.reshape(merge, [rows * heads, tokens]),
         omega: tf.reshape(op.omega, [rows * heads, tokens]),
         starts: lanes.map((_, i) => step.starts[Math.floor(i / heads)] ?? 0),
         lengths: lanes.map((_, i) => step.lengths[Math.floor(i / heads)] ?? 0),
       },
-      all ? this.merging : { sums: tf.gather(this.merging.sums, index), count: tf.gather(this.merging.count, index) },
+      all ? this.merging : pickLanes(this.merging, lanes),
       window,
     );
-    this.setMerging(all ? state : this.scatterMerging(lanes, state));
+    this.setMerging(all ? state : putLanes(this.merging, lanes, state));
     this.writeStates(step, pooled, merge.dataSync(), site);
   }
 
@@ -254,32 +261,27 @@ export class ReferenceStore implements LayerStore {
     const { shape } = this.options;
     const [rows, heads, tokens] = [step.rows.length, shape.kvHeads, step.tokens];
     const positions = stepPositions(step);
+    const dims = [rows, heads, tokens, shape.headDim] as const;
     const half = (start: number) =>
-      tf.reshape(tf.slice(pooled, [0, 0, start], [-1, -1, shape.headDim]), [
-        rows,
-        heads,
-        tokens,
-        shape.headDim,
-      ]) as tf.Tensor4D;
+      tf.reshape(tf.slice(pooled, [0, 0, start], [-1, -1, dims[3]]), [...dims]) as tf.Tensor4D;
     const keys = rotateAndBlank(half(0), { ...this.rotation(step, site, "keys"), positions });
     const values = half(shape.headDim);
     if (tokens > 1) this.setOwn({ keys, values });
     const lanes = this.lanesOf(step);
-    const closed: number[] = [];
+    const lengths = lanes.map((_, i) => step.lengths[Math.floor(i / heads)] ?? 0);
+    const closed = closedStates(merge, tokens, lengths);
     const counts = new Array<number>(this.table.lengths.length).fill(0);
     const replaces = new Array<number>(this.table.lengths.length).fill(0);
     lanes.forEach((lane, i) => {
-      const length = step.lengths[Math.floor(i / heads)] ?? 0;
-      const merges = (t: number) => (merge[i * tokens + t] ?? 0) > 0.5;
-      replaces[lane] = merges(0) && (this.table.lengths[lane] ?? 0) > 0 ? 1 : 0;
-      for (let t = 0; t < length; t++) {
-        if (t < length - 1 && merges(t + 1)) continue;
-        closed.push(i * tokens + t);
-        counts[lane] = (counts[lane] ?? 0) + 1;
-      }
+      counts[lane] = closed.counts[i] ?? 0;
+      replaces[lane] = closed.continues[i] && (this.table.lengths[lane] ?? 0) > 0 ? 1 : 0;
     });
-    const take = (x: tf.Tensor) =>
-      takeRows(tf.reshape(x, [rows * heads * tokens, ...x.shape.slice(3)]), Int32Array.from(closed));
+    // one gather for a chunk: the number of kernel calls depends neither on the prompt's length nor on the decisions
+    const indices = tf.tensor1d(closed.indices as number[], "int32");
+    const take = (x: tf.Tensor) => {
+      const flat = tf.reshape(x, [rows * heads * tokens, ...x.shape.slice(3)]);
+      return tokens === 1 ? flat : tf.gather(flat, indices);
+    };
     const at = take(this.laneTensor(step, positions));
     // a state is visible to the queries after its last token; until then each query sees its own state
     this.writeFields(step, counts, replaces, {
@@ -369,17 +371,6 @@ export class ReferenceStore implements LayerStore {
     return all;
   }
 
-  private scatterMerging(lanes: readonly number[], part: MergeTensors): MergeTensors {
-    const old = this.merging as MergeTensors;
-    const total = this.table.lengths.length;
-    const index = Int32Array.from({ length: total }, (_, lane) => {
-      const at = lanes.indexOf(lane);
-      return at < 0 ? lane : total + at;
-    });
-    const pick = (a: tf.Tensor, b: tf.Tensor) => tf.gather(tf.concat([a, b], 0), tf.tensor1d(index, "int32"));
-    return { sums: pick(old.sums, part.sums), count: pick(old.count, part.count) as tf.Tensor1D };
-  }
-
   private setMerging(next: MergeTensors | undefined): void {
     const old = this.merging;
     this.merging = next && { sums: tf.keep(tf.clone(next.sums)), count: tf.keep(tf.clone(next.count)) };
@@ -397,6 +388,10 @@ export class ReferenceStore implements LayerStore {
   private allTensors(): Record<string, tf.Tensor> {
     return { ...this.table.fields, ...this.merging };
   }
+}
+
+function bytesOf(tensor: tf.Tensor): number {
+  return tensor.size * tf.util.bytesPerElement(tensor.dtype);
 }
 
 function isIndex(column: string): boolean {
