@@ -8,4 +8,7 @@ export default defineConfig({
   clean: true,
   target: "node20",
   noExternal: [/register_all_gradients/],
+  esbuildOptions: (options) => {
+    options.sourcesContent = false; // the maps point into src, which is published; TensorFlow.js's gradients stay out
+  },
 });
