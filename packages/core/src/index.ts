@@ -5,9 +5,9 @@ export { type BackendStatus, listBackends } from "./backends/list-backends.js";
 export type { KernelsPackage } from "./backends/load-kernels-package.js";
 export { KvfoldError } from "./errors/kvfold-error.js";
 export type { Activation } from "./kernels/activation.js";
-export { type AdamWAttrs, adamW } from "./kernels/adam-w.js";
-export { cacheWrite } from "./kernels/cache-write.js";
-export { crossEntropy } from "./kernels/cross-entropy.js";
+export { type AdamWAttrs, type AdamWInputs, adamW } from "./kernels/adam-w.js";
+export { type CacheWriteAttrs, type CacheWriteInputs, cacheWrite } from "./kernels/cache-write.js";
+export { type CrossEntropyInputs, crossEntropy } from "./kernels/cross-entropy.js";
 export {
   defineKernel,
   type Kernel,
@@ -15,23 +15,23 @@ export {
   type KernelInputs,
   type KernelOutput,
 } from "./kernels/define-kernel.js";
-export { denseGatedMlp } from "./kernels/dense-gated-mlp.js";
-export { denseLinear } from "./kernels/dense-linear.js";
-export { dmcAccumulate } from "./kernels/dmc-accumulate.js";
-export { dmcFold } from "./kernels/dmc-fold.js";
-export { dmcPool } from "./kernels/dmc-pool.js";
-export { dmcSegmentPool } from "./kernels/dmc-segment-pool.js";
-export { embedding } from "./kernels/embedding.js";
+export { type DenseGatedMlpAttrs, type DenseGatedMlpInputs, denseGatedMlp } from "./kernels/dense-gated-mlp.js";
+export { type DenseLinearInputs, denseLinear } from "./kernels/dense-linear.js";
+export { type DmcAccumulateInputs, dmcAccumulate } from "./kernels/dmc-accumulate.js";
+export { type DmcFoldInputs, dmcFold } from "./kernels/dmc-fold.js";
+export { type DmcPoolAttrs, type DmcPoolInputs, dmcPool } from "./kernels/dmc-pool.js";
+export { type DmcSegmentPoolInputs, dmcSegmentPool } from "./kernels/dmc-segment-pool.js";
+export { type EmbeddingInputs, embedding } from "./kernels/embedding.js";
 export { type GatedMlpWeights, gatedMlp } from "./kernels/gated-mlp.js";
 export { linear } from "./kernels/linear.js";
 export { isPackedWeight, type LinearWeight, type PackedWeight } from "./kernels/linear-weight.js";
-export { packedGatedMlp } from "./kernels/packed-gated-mlp.js";
-export { packedLinear } from "./kernels/packed-linear.js";
+export { type PackedGatedMlpAttrs, type PackedGatedMlpInputs, packedGatedMlp } from "./kernels/packed-gated-mlp.js";
+export { type PackedLinearAttrs, type PackedLinearInputs, packedLinear } from "./kernels/packed-linear.js";
 export { packedWeight } from "./kernels/packed-weight.js";
 export { type RaggedAttentionAttrs, type RaggedAttentionInputs, raggedAttention } from "./kernels/ragged-attention.js";
-export { rmsNorm } from "./kernels/rms-norm.js";
-export { rope } from "./kernels/rope.js";
-export { scatterAddRows } from "./kernels/scatter-add-rows.js";
+export { type RmsNormAttrs, type RmsNormInputs, rmsNorm } from "./kernels/rms-norm.js";
+export { type RopeInputs, rope } from "./kernels/rope.js";
+export { type ScatterAddRowsAttrs, type ScatterAddRowsInputs, scatterAddRows } from "./kernels/scatter-add-rows.js";
 export { batchMatMul } from "./ops/batch-matmul.js";
 export { gatherRows } from "./ops/gather-rows.js";
 export { matrixProduct } from "./ops/matrix-product.js";
