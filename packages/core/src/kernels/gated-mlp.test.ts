@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, describe, it } from "vitest";
 import { storageTypes } from "../storage/storage-types.js";
-import { expectClose } from "../testing/describe-oracle.js";
+import { expectClose } from "../testing/expect-close.js";
 import { seeded } from "../testing/seeded.js";
 import { gatedMlp } from "./gated-mlp.js";
 import { packedWeight } from "./packed-weight.js";

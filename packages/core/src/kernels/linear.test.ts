@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, describe, expect, it } from "vitest";
 import { storageTypes } from "../storage/storage-types.js";
-import { expectClose } from "../testing/describe-oracle.js";
+import { expectClose } from "../testing/expect-close.js";
 import { seeded } from "../testing/seeded.js";
 import { linear } from "./linear.js";
 import { packedWeight } from "./packed-weight.js";

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-wasm";
 import { afterAll, describe, expect, it } from "vitest";
-import { expectClose } from "../testing/describe-oracle.js";
+import { expectClose } from "../testing/expect-close.js";
 import { seeded } from "../testing/seeded.js";
 import { batchMatMul } from "./batch-matmul.js";
 

@@ -3,7 +3,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-wasm";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { expectClose } from "../testing/describe-oracle.js";
+import { expectClose } from "../testing/expect-close.js";
 import { Rope } from "./rope.js";
 import type { RopeDescriptor } from "./rope-descriptor.js";
 

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-wasm";
 import { afterAll, describe, expect, it } from "vitest";
+import { expectClose } from "./expect-close.js";
 import type { KernelSuite, RunnableCase } from "./kernel-suite.js";
 import { seeded } from "./seeded.js";
 
@@ -53,15 +54,6 @@ export function describeOracle<A extends object>(suite: KernelSuite, oracle: Ora
       });
     }
   });
-}
-
-/** Asserts that two lists of numbers agree within a tolerance that is absolute plus relative. */
-export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 1e-5): void {
-  expect(actual.length).toBe(expected.length);
-  const far = Array.from(expected, (e, i) => ({ i, actual: actual[i] as number, expected: e })).filter(
-    ({ actual: a, expected: e }) => !(Math.abs(a - e) <= tolerance + tolerance * Math.abs(e)),
-  );
-  expect(far.slice(0, 5)).toEqual([]);
 }
 
 function toHost(tensor: tf.Tensor): HostArray {
