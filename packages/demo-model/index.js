@@ -1,0 +1,4 @@
+import { fileURLToPath } from "node:url";
+
+export const modelPath = fileURLToPath(new URL("model", import.meta.url));
+export const pagePath = fileURLToPath(new URL("page.txt", import.meta.url));
