@@ -4,6 +4,7 @@ export { type BackendChoice, type ChooseBackendOptions, chooseBackend } from "./
 export { type BackendStatus, listBackends } from "./backends/list-backends.js";
 export type { KernelsPackage } from "./backends/load-kernels-package.js";
 export { KvfoldError } from "./errors/kvfold-error.js";
+export { quoted } from "./errors/quoted.js";
 export type { Activation } from "./kernels/activation.js";
 export { type AdamWAttrs, type AdamWInputs, adamW } from "./kernels/adam-w.js";
 export { type CacheWriteAttrs, type CacheWriteInputs, cacheWrite } from "./kernels/cache-write.js";

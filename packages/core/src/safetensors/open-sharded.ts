@@ -1,4 +1,5 @@
 import { KvfoldError } from "../errors/kvfold-error.js";
+import { quoted } from "../errors/quoted.js";
 import { fileSystem, unreadable } from "./file-source.js";
 import { MAX_HEADER_BYTES, type SafetensorsEntry } from "./parse-header.js";
 import { openSafetensors, type SafetensorsFile } from "./safetensors-file.js";
@@ -44,10 +45,7 @@ function joinShards(
     const shard = shards.get(shardName) as SafetensorsFile;
     const entry = shard.tensors.get(name);
     if (entry === undefined) {
-      throw indexError(
-        `${folder}/${INDEX}`,
-        `tensor ${JSON.stringify(name)} is not in ${shardName}, where it should be`,
-      );
+      throw indexError(`${folder}/${INDEX}`, `tensor ${quoted(name)} is not in ${shardName}, where it should be`);
     }
     tensors.set(name, entry);
     owners.set(name, shard);
@@ -96,7 +94,7 @@ function readWeightMap(path: string): Map<string, string> {
     if (typeof shard !== "string" || !/^[\w][\w.-]*\.safetensors$/.test(shard)) {
       throw indexError(
         path,
-        `the shard of tensor ${JSON.stringify(name)} is ${JSON.stringify(shard)}, not the name of a .safetensors file`,
+        `the shard of tensor ${quoted(name)} is ${quoted(shard)}, not the name of a .safetensors file`,
       );
     }
     weightMap.set(name, shard);

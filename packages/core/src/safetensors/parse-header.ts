@@ -1,4 +1,5 @@
 import { KvfoldError } from "../errors/kvfold-error.js";
+import { quoted } from "../errors/quoted.js";
 import type { ByteSource } from "./byte-source.js";
 import { dtypeBytes, type SafetensorsDtype, safetensorsDtypes } from "./dtypes.js";
 
@@ -65,18 +66,18 @@ function parseJsonObject(source: ByteSource, bytes: Uint8Array): Record<string, 
 }
 
 function parseEntry(source: ByteSource, name: string, entry: unknown, dataStart: number): SafetensorsEntry {
-  const wrong = (what: string) => malformed(source, `tensor ${JSON.stringify(name)} ${what}`);
+  const wrong = (what: string) => malformed(source, `tensor ${quoted(name)} ${what}`);
   if (!isObject(entry)) throw wrong("is not described by an object");
   const { dtype, shape, data_offsets: offsets } = entry;
   const size = typeof dtype === "string" ? dtypeBytes(dtype) : undefined;
   if (size === undefined) {
-    throw wrong(`has dtype ${JSON.stringify(dtype)}; known are ${safetensorsDtypes.join(", ")}`);
+    throw wrong(`has dtype ${quoted(dtype)}; known are ${safetensorsDtypes.join(", ")}`);
   }
   if (!Array.isArray(shape) || shape.length > MAX_AXES || !shape.every(isCount)) {
     throw wrong(`has no valid shape (a list of at most ${MAX_AXES} whole numbers)`);
   }
   const elements = shape.reduce((product, axis) => product * axis, 1);
-  if (!isCount(elements * size)) throw wrong(`has shape [${shape}], more bytes than can be addressed`);
+  if (!isCount(elements * size)) throw wrong(`has shape ${quoted(shape)}, more bytes than can be addressed`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
     throw wrong("has no valid data_offsets (two whole numbers)");
   }
@@ -85,7 +86,7 @@ function parseEntry(source: ByteSource, name: string, entry: unknown, dataStart:
     throw wrong(`claims bytes ${begin} to ${end} of the data, which has ${source.size - dataStart} (truncated?)`);
   }
   if (end - begin !== elements * size) {
-    throw wrong(`has shape [${shape}] of ${dtype}, ${elements * size} bytes, but its range holds ${end - begin}`);
+    throw wrong(`has shape ${quoted(shape)} of ${dtype}, ${elements * size} bytes, but its range holds ${end - begin}`);
   }
   return {
     dtype: dtype as SafetensorsDtype,
@@ -105,7 +106,7 @@ function checkCoverage(source: ByteSource, tensors: Map<string, SafetensorsEntry
   for (const [name, { byteOffset, byteLength }] of sorted) {
     if (byteOffset !== at) {
       const what = byteOffset < at ? "overlaps the tensor before it" : "leaves a hole before it";
-      throw malformed(source, `tensor ${JSON.stringify(name)} ${what} (byte ${byteOffset - dataStart} of the data)`);
+      throw malformed(source, `tensor ${quoted(name)} ${what} (byte ${byteOffset - dataStart} of the data)`);
     }
     at += byteLength;
   }

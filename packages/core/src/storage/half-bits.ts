@@ -15,6 +15,6 @@ export function halfTable(): Float32Array {
 
 /** `bytes` as 16-bit words; copies only when the bytes start at an odd address. */
 export function asUint16(bytes: Uint8Array): Uint16Array {
-  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes); // Buffer.slice would not copy
   return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2);
 }

@@ -76,6 +76,7 @@ describe.each([
     const into = new Float32Array(2);
     expect(type.unpack(shifted.subarray(1), into)).toBe(into);
     expect([...into]).toEqual([1.5, -2]);
+    expect([...type.unpack(Buffer.from(shifted.buffer).subarray(1))]).toEqual([1.5, -2]); // whose slice() is a view
   });
 });
 

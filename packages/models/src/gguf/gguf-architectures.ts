@@ -1,4 +1,4 @@
-import { KvfoldError } from "@kvfold/core";
+import { KvfoldError, quoted } from "@kvfold/core";
 import type { GgufMetadata } from "./gguf-metadata.js";
 
 /** What differs between the GGUF files of the supported architectures. */
@@ -33,7 +33,7 @@ export function ggufArchitecture(metadata: GgufMetadata, path: string): GgufArch
     const known = ARCHITECTURES.map((one) => one.name).join(", ");
     throw new KvfoldError(
       "model-unsupported",
-      `${path} holds a model of architecture ${JSON.stringify(name)}; GGUF files of these are supported: ${known}.`,
+      `${path} holds a model of architecture ${quoted(name)}; GGUF files of these are supported: ${known}.`,
     );
   }
   if ((metadata.number(`${name}.expert_count`) ?? 0) > 0) {

@@ -1,4 +1,4 @@
-import { KvfoldError } from "@kvfold/core";
+import { KvfoldError, quoted } from "@kvfold/core";
 
 /** Arrays of numbers come as typed arrays of the file's own type; 64-bit integers as BigInt arrays. */
 export type GgufNumbers =
@@ -103,7 +103,7 @@ export class GgufMetadata {
 }
 
 function describe(value: GgufValue): string {
-  if (typeof value === "string") return `the string ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value === "string") return `the string ${quoted(value)}`;
   if (typeof value !== "object") return `the ${typeof value} ${value}`;
   return Array.isArray(value) ? `a list of ${value.length}` : `a list of ${value.length} (${value.constructor.name})`;
 }

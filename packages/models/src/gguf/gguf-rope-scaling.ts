@@ -1,4 +1,4 @@
-import { KvfoldError } from "@kvfold/core";
+import { KvfoldError, quoted } from "@kvfold/core";
 import type { GgufSource } from "../weights/open-gguf.js";
 
 /** Llama 3.1's scaling, which GGUF holds as factors only; every published Llama 3.x was trained with these. */
@@ -25,7 +25,7 @@ export function ggufRopeScaling(
   if (type !== "yarn") {
     throw new KvfoldError(
       "model-unsupported",
-      `${source.path} has RoPE scaling ${JSON.stringify(type)}; none, linear, yarn and llama3 are supported in GGUF.`,
+      `${source.path} has RoPE scaling ${quoted(type)}; none, linear, yarn and llama3 are supported in GGUF.`,
     );
   }
   const attention = metadata.number(key("attn_factor"));
@@ -46,10 +46,12 @@ export function ggufRopeScaling(
 function llama3Scaling(source: GgufSource, theta: number, ropeDims: number): Record<string, unknown> {
   const factors = source.readFloat32("rope_freqs.weight");
   const factor = factors.reduce((most, value) => Math.max(most, value), 1);
-  const expected = Array.from({ length: ropeDims / 2 }, (_, i) => llama3Factor(theta ** ((-2 * i) / ropeDims), factor));
   const same =
-    factors.length === expected.length &&
-    expected.every((value, i) => Math.abs(value - (factors[i] as number)) <= 1e-4 * value);
+    factors.length === ropeDims / 2 &&
+    factors.every((value, i) => {
+      const expected = llama3Factor(theta ** ((-2 * i) / ropeDims), factor);
+      return Math.abs(value - expected) <= 1e-4 * expected;
+    });
   if (!same) {
     throw new KvfoldError(
       "model-unsupported",

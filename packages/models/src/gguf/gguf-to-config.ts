@@ -1,3 +1,5 @@
+import { KvfoldError } from "@kvfold/core";
+import { SIZE_LIMITS } from "../config/config-fields.js";
 import type { GgufSource } from "../weights/open-gguf.js";
 import { type GgufArchitecture, ggufArchitecture, ggufHeads } from "./gguf-architectures.js";
 import { ggufRopeScaling } from "./gguf-rope-scaling.js";
@@ -19,7 +21,7 @@ export function ggufToConfig(source: GgufSource): Record<string, unknown> {
   const heads = ggufHeads(metadata, architecture, path);
   const theta = metadata.number(`${prefix}.rope.freq_base`) ?? 10000;
   const ropeDims = metadata.number(`${prefix}.rope.dimension_count`) ?? heads.headDim;
-  const layers = metadata.requireNumber(`${prefix}.block_count`);
+  const layers = layerCount(source, prefix);
   const window = metadata.number(`${prefix}.attention.sliding_window`);
   const { modelType, className } = familyOf(architecture, window);
   return {
@@ -45,6 +47,15 @@ export function ggufToConfig(source: GgufSource): Record<string, unknown> {
     ...(modelType === "smollm3" ? smollm3Layers(layers) : {}),
     ...specialTokens(source),
   };
+}
+
+function layerCount({ metadata, path }: GgufSource, prefix: string): number {
+  const layers = metadata.requireNumber(`${prefix}.block_count`);
+  if (Number.isInteger(layers) && layers >= 1 && layers <= SIZE_LIMITS.layers.max) return layers;
+  throw new KvfoldError(
+    "gguf-metadata",
+    `${path}: ${prefix}.block_count is ${layers}; 1 to ${SIZE_LIMITS.layers.max} are possible.`,
+  );
 }
 
 /** Mistral's files say llama; a sliding window is what tells them apart. */

@@ -129,13 +129,13 @@ describe("parseGgufHeader", () => {
     [
       "an offset beyond the file",
       patched(good, [1, 0, 0, 0, ...u64(5n), ...u32(0), ...u64(2n ** 40n)], "two"),
-      /two ends at byte/,
+      /"two" ends at byte/,
     ],
-    ["an overlap", patched(good, [1, 0, 0, 0, ...u64(5n), ...u32(0), ...u64(32n)], "two"), /two overlaps tensor one/],
+    ["an overlap", patched(good, [1, 0, 0, 0, ...u64(5n), ...u32(0), ...u64(32n)], "two"), /"two" overlaps tensor "one"/],
     [
       "a file cut in its data",
       good.subarray(0, good.length - 1),
-      /two ends at byte \d+, but the file has \d+ \(truncated\?\)/,
+      /"two" ends at byte \d+, but the file has \d+ \(truncated\?\)/,
     ],
     ["a split model", encodeGguf([{ key: "split.count", type: "u16", value: 3 }], []), /one part of a split model/],
     [

@@ -1,4 +1,4 @@
-import { type BlockFormat, type ByteSource, formatByteLength, KvfoldError } from "@kvfold/core";
+import { type BlockFormat, type ByteSource, formatByteLength, KvfoldError, quoted } from "@kvfold/core";
 import { ggmlFormats } from "./formats/ggml-formats.js";
 import { GgufCursor } from "./gguf-cursor.js";
 import { GgufMetadata, type GgufValue } from "./gguf-metadata.js";
@@ -47,8 +47,8 @@ export function parseGgufHeader(source: ByteSource): GgufHeader {
   const entries = new Map<string, GgufValue>();
   for (let i = 0; i < pairCount; i++) {
     const key = cursor.string("a metadata key");
-    if (entries.has(key)) throw cursor.error(`metadata ${JSON.stringify(key)} is there twice`);
-    entries.set(key, readMetadataValue(cursor, cursor.u32(), JSON.stringify(key)));
+    if (entries.has(key)) throw cursor.error(`metadata ${quoted(key)} is there twice`);
+    entries.set(key, readMetadataValue(cursor, cursor.u32(), quoted(key)));
   }
   const metadata = new GgufMetadata(entries, source.path);
   if ((metadata.number("split.count") ?? 1) > 1) {
@@ -59,9 +59,11 @@ export function parseGgufHeader(source: ByteSource): GgufHeader {
   const dataStart = Math.ceil(cursor.offset / alignment) * alignment;
   const tensors = new Map<string, GgufTensor>();
   for (const { offset, ...info } of infos) {
-    if (tensors.has(info.name)) throw cursor.error(`tensor ${JSON.stringify(info.name)} is there twice`);
+    if (tensors.has(info.name)) throw cursor.error(`tensor ${quoted(info.name)} is there twice`);
     if (offset % alignment !== 0) {
-      throw cursor.error(`tensor ${info.name} starts at ${offset}, not a multiple of the alignment ${alignment}`);
+      throw cursor.error(
+        `tensor ${quoted(info.name)} starts at ${offset}, not a multiple of the alignment ${alignment}`,
+      );
     }
     tensors.set(info.name, { ...info, byteOffset: dataStart + offset });
   }
@@ -83,21 +85,21 @@ function readTensorInfo(cursor: GgufCursor, path: string) {
   const name = cursor.string("a tensor name");
   const axes = cursor.u32();
   if (axes < 1 || axes > MAX_AXES)
-    throw cursor.error(`tensor ${JSON.stringify(name)} has ${axes} axes; 1 to ${MAX_AXES} are valid`);
-  const ne = Array.from({ length: axes }, () => cursor.size(`an axis of tensor ${JSON.stringify(name)}`));
+    throw cursor.error(`tensor ${quoted(name)} has ${axes} axes; 1 to ${MAX_AXES} are valid`);
+  const ne = Array.from({ length: axes }, () => cursor.size(`an axis of tensor ${quoted(name)}`));
   const elements = ne.reduce((product, axis) => product * axis, 1);
   if (!Number.isSafeInteger(elements) || elements === 0) {
-    throw cursor.error(`tensor ${JSON.stringify(name)} has shape [${ne}], which is not possible`);
+    throw cursor.error(`tensor ${quoted(name)} has shape [${ne}], which is not possible`);
   }
   const type = cursor.u32();
   const format = ggmlFormats.get(type);
   if (format === undefined) {
     const known = [...ggmlFormats.values()].map(({ name }) => name).join(", ");
-    throw unsupported(path, `holds tensor ${JSON.stringify(name)} in ggml type ${type}; readable types are ${known}`);
+    throw unsupported(path, `holds tensor ${quoted(name)} in ggml type ${type}; readable types are ${known}`);
   }
   if ((ne[0] as number) % format.blockValues !== 0) {
     throw cursor.error(
-      `tensor ${JSON.stringify(name)} has rows of ${ne[0]} values, not whole blocks of ${format.blockValues} (${format.name})`,
+      `tensor ${quoted(name)} has rows of ${ne[0]} values, not whole blocks of ${format.blockValues} (${format.name})`,
     );
   }
   return {
@@ -105,7 +107,7 @@ function readTensorInfo(cursor: GgufCursor, path: string) {
     ne,
     format,
     byteLength: formatByteLength(format, elements),
-    offset: cursor.size(`the offset of tensor ${name}`),
+    offset: cursor.size(`the offset of tensor ${quoted(name)}`),
   };
 }
 
@@ -121,11 +123,13 @@ function checkRanges(cursor: GgufCursor, fileSize: number, tensors: ReadonlyMap<
   let end = 0;
   let last = "";
   for (const tensor of [...tensors.values()].sort((a, b) => a.byteOffset - b.byteOffset)) {
-    if (tensor.byteOffset < end) throw cursor.error(`tensor ${tensor.name} overlaps tensor ${last}`);
+    if (tensor.byteOffset < end) throw cursor.error(`tensor ${quoted(tensor.name)} overlaps tensor ${quoted(last)}`);
     end = tensor.byteOffset + tensor.byteLength;
     last = tensor.name;
     if (end > fileSize) {
-      throw cursor.error(`tensor ${tensor.name} ends at byte ${end}, but the file has ${fileSize} (truncated?)`);
+      throw cursor.error(
+        `tensor ${quoted(tensor.name)} ends at byte ${end}, but the file has ${fileSize} (truncated?)`,
+      );
     }
   }
 }

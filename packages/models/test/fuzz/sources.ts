@@ -1,0 +1,95 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { encodeSafetensors, memorySource, type SafetensorsInput, storageTypes } from "@kvfold/core";
+import { goldensPath, sharedPath } from "@kvfold/core/testing";
+import { parseGgufHeader } from "../../src/gguf/parse-gguf-header.js";
+import { ggufToTokenizerJson } from "../../src/tokenizer/gguf-tokenizer.js";
+import { ggufOfFolder } from "../gguf-of-folder.js";
+import { tinyTokenizer } from "../tiny-tokenizer.js";
+
+/** What the loaders are fed. */
+export type Kind = "safetensors" | "gguf" | "index" | "config" | "tokenizer";
+
+/** A good file, to be damaged. */
+export interface Source {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Where the data begins; the whole file for JSON. */
+  readonly headerEnd: number;
+  /** For an index: the folder whose shards it names. */
+  readonly folder?: string;
+}
+
+/** The good files, by kind. All but one come from the repository. */
+export function fuzzSources(): Record<Kind, Source[]> {
+  const models = goldensPath("hf/models");
+  if (models === undefined) throw new Error("the goldens hf/models are missing");
+  const file = (kind: Kind, name: string) => text(kind, name, readFileSync(join(models, name)));
+  const gguf = (family: string, storage = storageTypes.f32) => {
+    const bytes = ggufOfFolder(join(models, family), storage, tinyTokenizer);
+    const { tensors } = parseGgufHeader(memorySource(bytes));
+    const headerEnd = Math.min(...[...tensors.values()].map(({ byteOffset }) => byteOffset));
+    return { kind: "gguf" as const, name: `${family}.gguf`, bytes, headerEnd };
+  };
+  const tinyGguf = gguf("llama-gqa", storageTypes.q8_0);
+  const { metadata } = parseGgufHeader(memorySource(tinyGguf.bytes));
+  const stories = sharedPath("models/stories260K/tokenizer.json");
+  const sharded = join(models, "llama-gqa-hd32-sharded");
+  const index = readFileSync(join(sharded, "model.safetensors.index.json"));
+  return {
+    safetensors: [
+      safetensors("llama-gqa", readFileSync(join(models, "llama-gqa/model.safetensors"))),
+      safetensors("golden", readFileSync(join(models, "llama-gqa/golden.safetensors"))),
+      safetensors("every type", everyType()),
+    ],
+    gguf: [tinyGguf, gguf("qwen2", storageTypes.q4_0), gguf("smollm3-nope")],
+    index: [{ ...text("index", "index", index), folder: sharded }],
+    config: [
+      "llama-gqa",
+      "llama-rope-yarn",
+      "mistral-sliding",
+      "qwen3",
+      "smollm3-nope",
+      "gemma3-text",
+      "phi3-fused",
+    ].flatMap((family) => [file("config", `${family}/config.json`), file("config", `${family}/config.v5.json`)]),
+    tokenizer: [
+      text("tokenizer", "tiny", new TextEncoder().encode(JSON.stringify(ggufToTokenizerJson(metadata)))),
+      ...(stories === undefined ? [] : [text("tokenizer", "stories260K", readFileSync(stories))]),
+    ],
+  };
+}
+
+function text(kind: Kind, name: string, bytes: Uint8Array): Source {
+  return { kind, name, bytes: new Uint8Array(bytes), headerEnd: bytes.length };
+}
+
+function safetensors(name: string, bytes: Uint8Array): Source {
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  return { kind: "safetensors", name, bytes: new Uint8Array(bytes), headerEnd: 8 + length };
+}
+
+function everyType(): Uint8Array {
+  const tensor = (dtype: SafetensorsInput["dtype"], bytes: number, shape = [2, 2]): SafetensorsInput => ({
+    dtype,
+    shape,
+    data: new Uint8Array(bytes).map((_, i) => i * 37),
+  });
+  return encodeSafetensors(
+    {
+      a: tensor("F32", 16),
+      b: tensor("F16", 8),
+      c: tensor("BF16", 8),
+      d: tensor("F64", 32),
+      e: tensor("I64", 32),
+      f: tensor("I32", 16),
+      g: tensor("I8", 4),
+      h: tensor("U8", 4),
+      i: tensor("BOOL", 4),
+      scalar: tensor("F32", 4, []),
+      empty: tensor("F32", 0, [0, 7]),
+    },
+    { format: "pt", "quantization.note": "none" },
+  );
+}
