@@ -8,9 +8,33 @@ export { parseConfig } from "./config/parse-config.js";
 export type { RetrofitConfig } from "./config/retrofit-config.js";
 export { type ConvertOptions, convertToFolder } from "./convert/convert-to-folder.js";
 export type { FloatDtype } from "./convert/converted-tensors.js";
+export { Decoder, type ForwardOptions } from "./decoder/decoder.js";
+export type { DecoderLayerWeights, DecoderWeights, EmbeddingRows, Projection } from "./decoder/decoder-weights.js";
+export { type LoadProgress, loadDecoderWeights } from "./decoder/load-decoder-weights.js";
+export { type Generation, generate } from "./generation/generate.js";
+export type { GenerateOptions, Prompt, PromptText } from "./generation/generate-options.js";
+export type {
+  FinishReason,
+  GeneratedRow,
+  GeneratedToken,
+  GenerationResult,
+  GenerationStats,
+} from "./generation/generation-result.js";
 export { GgufMetadata, type GgufNumbers, type GgufValue } from "./gguf/gguf-metadata.js";
 export { ggufToConfig } from "./gguf/gguf-to-config.js";
 export { type GgufHeader, type GgufTensor, parseGgufHeader } from "./gguf/parse-gguf-header.js";
+export { LanguageModel, type LogLikelihoodOptions } from "./language-model.js";
+export { type LoadModelOptions, loadLocalModel } from "./load-model.js";
+export { type ModelFiles, openModelFiles } from "./model-files.js";
+export { logProbabilities, type TokenLogProbability } from "./sampling/log-probabilities.js";
+export { Random } from "./sampling/random.js";
+export { Sampler } from "./sampling/sampler.js";
+export type { SamplingOptions } from "./sampling/sampling-options.js";
+export { StopStrings } from "./text/stop-strings.js";
+export { TextStream } from "./text/text-stream.js";
+export { createTokenizer } from "./tokenizer/create-tokenizer.js";
+export { loadTokenizer } from "./tokenizer/load-tokenizer.js";
+export type { DecodeOptions, EncodeOptions, Tokenizer } from "./tokenizer/tokenizer.js";
 export { type GgufSource, openGguf } from "./weights/open-gguf.js";
 export { openHfFolder } from "./weights/open-hf-folder.js";
 export type { TensorInfo, TensorSource } from "./weights/tensor-source.js";

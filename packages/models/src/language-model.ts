@@ -3,7 +3,8 @@ import { type CachePolicy, full, type KvCache } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ModelConfig } from "./config/model-config.js";
 import type { Decoder, ForwardOptions } from "./decoder/decoder.js";
-import { type GenerateOptions, type Generation, generate, type Prompt } from "./generation/generate.js";
+import { type Generation, generate } from "./generation/generate.js";
+import type { GenerateOptions, Prompt } from "./generation/generate-options.js";
 import type { Tokenizer } from "./tokenizer/tokenizer.js";
 
 /** Options of {@link LanguageModel.logLikelihood}. */
