@@ -9,6 +9,14 @@ export interface DmcDecisions {
   readonly omega: tf.Tensor3D;
 }
 
+/** The numbers that decisions are made of, before any noise or rounding. */
+export interface DmcLogits {
+  /** k[neuron] - offset, `[rows, kvHeads, tokens]`: above 0 merges. */
+  readonly merge: tf.Tensor3D;
+  /** Mean of q[neuron] over the query heads of the group, `[rows, kvHeads, tokens]`; the offset is not yet added. */
+  readonly importance: tf.Tensor3D;
+}
+
 /** Index of the decision neuron. */
 export function decisionChannel(neuron: "first" | "last", headDim: number): number {
   return neuron === "first" ? 0 : headDim - 1;
@@ -22,23 +30,41 @@ export function decisionChannel(neuron: "first" | "last", headDim: number): numb
  * @param k `[rows, kvHeads, tokens, headDim]`
  */
 export function decide(q: tf.Tensor4D, k: tf.Tensor4D, options: ResolvedDmcOptions): DmcDecisions {
-  const { merge: logit, omega } = decisionLogits(q, k, options);
-  // sigmoid(x) > p is x > ln(p / (1 - p)): at 0.5 the exact float32 rule k[neuron] > offset
-  const edge = Math.log(options.threshold / (1 - options.threshold));
+  const { merge, importance } = decisionLogits(q, k, options);
   return {
-    merge: tf.cast(tf.greater(logit, edge), "float32"),
-    omega: tf.add(tf.sigmoid(omega), options.epsilon),
+    merge: tf.cast(tf.greater(merge, mergeEdge(options.threshold)), "float32"),
+    omega: omegaOf(importance, options),
   };
 }
 
-/** k[neuron] - offset and mean q[neuron] + offset, `[rows, kvHeads, tokens]` each: before any noise or rounding. */
-export function decisionLogits(q: tf.Tensor4D, k: tf.Tensor4D, options: Pick<ResolvedDmcOptions, "neuron" | "offset">): DmcDecisions {
+/**
+ * The logit that a threshold stands for: sigmoid(x) > p is x > ln(p / (1 - p)). At 0.5 it is 0, which makes the rule
+ * exactly k[neuron] > offset in float32: the difference of two near numbers is not rounded.
+ */
+export function mergeEdge(threshold: number): number {
+  return Math.log(threshold / (1 - threshold));
+}
+
+/** omega = sigmoid(importance + offset) + epsilon. */
+export function omegaOf(
+  importance: tf.Tensor3D,
+  { offset, epsilon }: Pick<ResolvedDmcOptions, "offset" | "epsilon">,
+): tf.Tensor3D {
+  return tf.add(tf.sigmoid(tf.add(importance, offset)), epsilon);
+}
+
+/** Reads the decision neurons of un-rotated q `[rows, queryHeads, tokens, headDim]` and k `[rows, kvHeads, ...]`. */
+export function decisionLogits(
+  q: tf.Tensor4D,
+  k: tf.Tensor4D,
+  options: Pick<ResolvedDmcOptions, "neuron" | "offset">,
+): DmcLogits {
   const [rows, kvHeads, tokens, headDim] = k.shape;
   const channel = decisionChannel(options.neuron, headDim);
   const neuron = (x: tf.Tensor4D) => tf.squeeze(tf.slice(x, [0, 0, 0, channel], [-1, -1, -1, 1]), [3]);
   const grouped = tf.reshape(neuron(q), [rows, kvHeads, q.shape[1] / kvHeads, tokens]);
   return {
     merge: tf.sub(neuron(k), options.offset) as tf.Tensor3D,
-    omega: tf.add(tf.mean(grouped, 2), options.offset) as tf.Tensor3D,
+    importance: tf.mean(grouped, 2) as tf.Tensor3D,
   };
 }

@@ -1,4 +1,12 @@
-import { choice, count, definePolicy, number, orNone, type PolicyDefinition } from "@kvfold/kv-cache";
+import {
+  choice,
+  count,
+  definePolicy,
+  number,
+  orNone,
+  type PolicyDefinition,
+  type PolicyOption,
+} from "@kvfold/kv-cache";
 import { dmc } from "./dmc.js";
 import { type DmcOptions, resolveDmcOptions } from "./dmc-options.js";
 
@@ -18,9 +26,28 @@ export function dmcDefinition(retrofit: DmcOptions = {}): PolicyDefinition {
       neuron: choice(["first", "last"], "neuron of key and query that carries the decision", defaults.neuron),
       offset: number("subtracted from the decision neuron, added to the importance neuron", `${defaults.offset}`),
       epsilon: number("added to the importance of a token", `${defaults.epsilon}`),
+      layers: layerList(defaults.layers),
+      targetRatio: number("compression ratio to plan with; does not change a run", `${defaults.targetRatio}`),
+      force: number(
+        "forces decisions for speed runs: this ratio over all lanes, 1 to 16 in each; text is meaningless then",
+        "the model decides",
+      ),
     },
     make: (options) => dmc({ ...retrofit, ...options }),
   });
+}
+
+/** Layer numbers joined by `+`. */
+function layerList(layers: readonly number[] | undefined): PolicyOption<readonly number[]> {
+  return {
+    kind: "list of layers",
+    meaning: "layers that fold, joined by '+'; the others keep every token",
+    default: layers?.join("+") ?? "all",
+    parse: (text) => {
+      if (text === "none") return [];
+      return /^\d{1,6}(\+\d{1,6})*$/.test(text) ? text.split("+").map(Number) : undefined;
+    },
+  };
 }
 
 function shown(window: number | null): string {

@@ -1,3 +1,5 @@
+import { KvfoldError } from "@kvfold/core";
+
 /** How a model was retrofitted with DMC, and how to run it. */
 export interface DmcOptions {
   /**
@@ -16,12 +18,85 @@ export interface DmcOptions {
    * more: fewer bytes, less quality, no retraining.
    */
   readonly threshold?: number;
+  /** Layers that fold; the others keep every token and lose no channel. Default: all. */
+  readonly layers?: readonly number[];
+  /**
+   * Compression ratio that the retrofit aimed at, tokens per entry, at least 1. Only `estimate` uses it. Default 1, the
+   * safe side: plans for a cache in which nothing merges.
+   */
+  readonly targetRatio?: number;
+  /**
+   * For speed runs: decisions are not the model's but forced, so that the folding lanes hold tokens / force entries on
+   * average and their own ratios spread over 1 to 16. The text is meaningless then. Between 1 and 16; excludes `threshold`.
+   */
+  readonly force?: number;
 }
 
-/** Options with every default filled in. */
-export type ResolvedDmcOptions = Required<DmcOptions>;
+/** Options with every default filled in; `layers` undefined is all, `force` undefined lets the model decide. */
+export type ResolvedDmcOptions = Required<Omit<DmcOptions, "layers" | "force">> & {
+  readonly layers: readonly number[] | undefined;
+  readonly force: number | undefined;
+};
 
-/** Fills in the defaults of {@link DmcOptions}. */
+const defaults: ResolvedDmcOptions = {
+  neuron: "last",
+  offset: 5,
+  epsilon: 2 ** -7,
+  window: 12,
+  threshold: 0.5,
+  layers: undefined,
+  targetRatio: 1,
+  force: undefined,
+};
+
+/** Largest window: a lane's ring of 2 x headDim + 1 numbers a token is allocated in full. */
+const maxWindow = 1 << 16;
+
+/** Largest forced ratio of a lane. */
+export const maxForcedRatio = 16;
+
+/**
+ * Fills in the defaults of {@link DmcOptions} and checks every value.
+ *
+ * @throws KvfoldError `dmc-options` for options out of range
+ */
 export function resolveDmcOptions(options: DmcOptions): ResolvedDmcOptions {
-  return { neuron: "last", offset: 5, epsilon: 2 ** -7, window: 12, threshold: 0.5, ...options };
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const resolved: ResolvedDmcOptions = { ...defaults, ...given };
+  check(resolved);
+  if (resolved.force !== undefined && options.threshold !== undefined) {
+    refuse("dmc force makes the decisions itself, so a threshold has no effect: give one of the two.");
+  }
+  return resolved;
+}
+
+/** The SPEC of these options: `dmc`, or `dmc:` and every option that differs from its default. */
+export function dmcName(options: ResolvedDmcOptions): string {
+  const written = (value: ResolvedDmcOptions[keyof ResolvedDmcOptions]) =>
+    Array.isArray(value) && value.length > 0 ? value.join("+") : typeof value === "object" ? "none" : `${value}`;
+  const parts = (Object.keys(defaults) as (keyof ResolvedDmcOptions)[])
+    .filter((key) => options[key] !== defaults[key])
+    .map((key) => `${key}=${written(options[key])}`);
+  return parts.length === 0 ? "dmc" : `dmc:${parts.join(",")}`;
+}
+
+function check({ neuron, offset, epsilon, window, threshold, layers, targetRatio, force }: ResolvedDmcOptions): void {
+  if (neuron !== "first" && neuron !== "last") refuse(`dmc neuron must be 'first' or 'last'; got '${neuron}'.`);
+  if (!Number.isFinite(offset)) refuse(`dmc offset must be a number; got ${offset}.`);
+  if (!(epsilon >= 0 && epsilon < 1)) refuse(`dmc epsilon must lie in 0..1; got ${epsilon}.`);
+  if (window !== null && !(Number.isInteger(window) && window >= 1 && window <= maxWindow)) {
+    refuse(`dmc window must be a positive integer up to ${maxWindow}, or none for whole segments; got ${window}.`);
+  }
+  if (!(threshold > 0 && threshold < 1)) refuse(`dmc threshold must lie between 0 and 1; got ${threshold}.`);
+  const badLayer = layers?.find((layer) => !Number.isInteger(layer) || layer < 0);
+  if (badLayer !== undefined) refuse(`dmc layers must be layer numbers from 0; got ${badLayer}.`);
+  if (!(targetRatio >= 1 && Number.isFinite(targetRatio)))
+    refuse(`dmc targetRatio must be at least 1; got ${targetRatio}.`);
+  if (force !== undefined && !(force >= 1 && force <= maxForcedRatio)) {
+    refuse(`dmc force must lie in 1..${maxForcedRatio} tokens per entry; got ${force}.`);
+  }
+}
+
+function refuse(message: string): never {
+  throw new KvfoldError("dmc-options", message);
 }

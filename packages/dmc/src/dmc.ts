@@ -1,7 +1,9 @@
-import { KvfoldError } from "@kvfold/core";
-import type { CachePolicy, LayerPolicy, LayerShape } from "@kvfold/kv-cache";
-import { decide, decisionChannel } from "./decide.js";
-import { type DmcOptions, type ResolvedDmcOptions, resolveDmcOptions } from "./dmc-options.js";
+import { type CachePolicy, full, type LayerPolicy, type LayerShape } from "@kvfold/kv-cache";
+import { decide, decisionChannel, decisionLogits, omegaOf } from "./decide.js";
+import { type DmcOptions, dmcName, type ResolvedDmcOptions, resolveDmcOptions } from "./dmc-options.js";
+import { dmcTrainingForm } from "./dmc-training-form.js";
+import { forcedEntries, forcedMerge, layerDensities } from "./forced-decisions.js";
+import { hard } from "./relaxations/hard.js";
 
 /**
  * Dynamic Memory Compression (Nawrot et al. 2024, arXiv:2403.09636): for every new token each KV head either appends the
@@ -13,15 +15,20 @@ import { type DmcOptions, type ResolvedDmcOptions, resolveDmcOptions } from "./d
  */
 export function dmc(options: DmcOptions = {}): CachePolicy {
   const resolved = resolveDmcOptions(options);
-  check(resolved);
+  const folds = (shape: LayerShape) => resolved.layers?.includes(shape.layer) ?? true;
+  const name = dmcName(resolved);
   return {
-    name: dmcName(resolved),
-    forLayer: (shape) => layerPolicy(resolved, shape),
-    estimate: (tokens, shape) => ({
-      entries: tokens * shape.kvHeads,
-      columns: 1,
-      stateBytes: mergeStateBytes(resolved.window, shape),
-    }),
+    name,
+    ...(resolved.force === undefined ? {} : { note: forcedNote(name) }),
+    forLayer: (shape) => (folds(shape) ? layerPolicy(resolved, shape) : full().forLayer(shape)),
+    estimate: (tokens, shape) =>
+      folds(shape)
+        ? {
+            entries: estimateEntries(tokens, shape, resolved),
+            columns: 1,
+            stateBytes: mergeStateBytes(resolved.window, shape),
+          }
+        : full().estimate(tokens, shape),
   };
 }
 
@@ -30,36 +37,39 @@ export function mergeStateBytes(window: number | null, shape: Pick<LayerShape, "
   return shape.kvHeads * ((window ?? 1) * (2 * shape.headDim + 1) + 1) * 4;
 }
 
+function forcedNote(name: string): string {
+  return `${name} forces its decisions for speed runs: bytes and times count, the text is meaningless.`;
+}
+
 function layerPolicy(options: ResolvedDmcOptions, shape: LayerShape): LayerPolicy {
-  return {
-    traits: {
-      rotation: "at-write",
-      columns: ["position"],
-      mergeWindow: options.window,
-      borrowed: { channel: decisionChannel(options.neuron, shape.headDim), queries: "all", keys: true },
-      lossless: false,
-      chunking: "exact",
-    },
-    decide: ({ q, k }) => ({ op: "merge", ...decide(q, k, options) }),
+  const traits: LayerPolicy["traits"] = {
+    rotation: "at-write",
+    columns: ["position"],
+    mergeWindow: options.window,
+    borrowed: { channel: decisionChannel(options.neuron, shape.headDim), queries: "all", keys: true },
+    lossless: false,
+    chunking: "exact",
   };
-}
-
-function dmcName(options: ResolvedDmcOptions): string {
-  const defaults = resolveDmcOptions({});
-  const parts = (Object.keys(defaults) as (keyof ResolvedDmcOptions)[])
-    .filter((key) => options[key] !== defaults[key])
-    .map((key) => `${key}=${options[key] ?? "none"}`);
-  return parts.length === 0 ? "dmc" : `dmc:${parts.join(",")}`;
-}
-
-function check({ offset, epsilon, window, threshold }: ResolvedDmcOptions): void {
-  const refuse = (message: string): never => {
-    throw new KvfoldError("dmc-options", message);
-  };
-  if (!Number.isFinite(offset)) refuse(`dmc offset must be a number; got ${offset}.`);
-  if (!(epsilon >= 0 && epsilon < 1)) refuse(`dmc epsilon must lie in 0..1; got ${epsilon}.`);
-  if (window !== null && !(Number.isInteger(window) && window >= 1)) {
-    refuse(`dmc window must be a positive integer, or none for whole segments; got ${window}.`);
+  if (options.force === undefined) {
+    return {
+      traits,
+      decide: ({ q, k }) => ({ op: "merge", ...decide(q, k, options) }),
+      training: dmcTrainingForm(options, shape, hard(options.threshold)),
+    };
   }
-  if (!(threshold > 0 && threshold < 1)) refuse(`dmc threshold must lie between 0 and 1; got ${threshold}.`);
+  const densities = layerDensities(options.force, shape, options.layers);
+  return {
+    traits,
+    decide: ({ q, k, step }) => ({
+      op: "merge",
+      merge: forcedMerge(densities, step),
+      omega: omegaOf(decisionLogits(q, k, options).importance, options),
+    }),
+  };
+}
+
+function estimateEntries(tokens: number, shape: LayerShape, options: ResolvedDmcOptions): number {
+  if (options.force === undefined) return shape.kvHeads * Math.ceil(tokens / options.targetRatio);
+  const densities = layerDensities(options.force, shape, options.layers);
+  return densities.reduce((sum, density) => sum + forcedEntries(density, tokens), 0);
 }

@@ -128,9 +128,9 @@ function laneProbabilities(q: tf.Tensor2D, k: tf.Tensor2D, lane: LaneScoring) {
   const own = ownScores && tf.exp(tf.sub(ownScores, peak));
   const entrySum = tf.sum(entries, -1, true);
   const total = own ? tf.add(entrySum, own) : entrySum;
-  // a sum can only be 0 where a mask hides everything; divNoNan costs a comparison of every number
-  const share = (x: tf.Tensor) => (lane.visible ? tf.divNoNan(x, total) : tf.div(x, total));
-  return { entries: share(entries), own: own && share(own) };
+  // the peak's own term is 1, so a sum below 1 is the 0 of a query from which a mask hides everything
+  const divisor = lane.visible ? tf.maximum(total, 1) : total;
+  return { entries: tf.div(entries, divisor), own: own && tf.div(own, divisor) };
 }
 
 function weightedValues(

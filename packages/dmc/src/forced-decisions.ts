@@ -1,0 +1,64 @@
+import type { LayerShape, Step } from "@kvfold/kv-cache";
+import * as tf from "@tensorflow/tfjs-core";
+import { maxForcedRatio } from "./dmc-options.js";
+
+const golden = (Math.sqrt(5) - 1) / 2;
+
+/**
+ * Entries per token of the lanes of one layer, `[kvHeads]`, for speed runs.
+ *
+ * @param layers layers that fold; undefined: all
+ */
+export function layerDensities(force: number, shape: LayerShape, layers: readonly number[] | undefined): Float64Array {
+  const folding = layers?.filter((layer) => layer < shape.layers) ?? Array.from({ length: shape.layers }, (_, i) => i);
+  const first = folding.indexOf(shape.layer) * shape.kvHeads;
+  return forcedDensities(force, folding.length * shape.kvHeads).subarray(first, first + shape.kvHeads);
+}
+
+/**
+ * Entries per token of each of `lanes` lanes: the ratios (tokens per entry) spread over 1 to 16, scattered so that
+ * neighbours differ; the mean of the densities is 1 / force. The same for every call.
+ */
+export function forcedDensities(force: number, lanes: number): Float64Array {
+  // lane i gets the quantile of its place in a golden-ratio sequence, so that neighbours differ
+  const places = Array.from({ length: lanes }, (_, lane) => ((lane + 1) * golden) % 1);
+  const order = places.map((_, lane) => lane).sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0));
+  const quantile = new Float64Array(lanes);
+  order.forEach((lane, rank) => {
+    quantile[lane] = (rank + 0.5) / lanes;
+  });
+  // ratio = 16^(quantile^bend): bend 0 gives 16 everywhere, a large bend gives 1 everywhere
+  const densities = (bend: number) => quantile.map((q) => maxForcedRatio ** -(q ** bend));
+  const mean = (values: Float64Array) => values.reduce((a, b) => a + b, 0) / lanes;
+  let [low, high] = [-40, 40];
+  for (let i = 0; i < 100; i++) {
+    const middle = (low + high) / 2;
+    if (mean(densities(2 ** middle)) < 1 / force) low = middle;
+    else high = middle;
+  }
+  return densities(2 ** ((low + high) / 2));
+}
+
+/** Entries that a lane of this density holds after `tokens` tokens. */
+export function forcedEntries(density: number, tokens: number): number {
+  return Math.ceil(tokens * density);
+}
+
+/**
+ * Decisions `[rows, kvHeads, tokens]` (1 merges) that open entries evenly: a lane holds ceil(tokens x density) entries
+ * after any number of tokens, so its ratio holds over time and in any chunking.
+ */
+export function forcedMerge(densities: Float64Array, step: Step): tf.Tensor3D {
+  const kvHeads = densities.length;
+  const merge = new Float32Array(step.rows.length * kvHeads * step.tokens);
+  let at = 0;
+  for (const start of step.starts) {
+    for (let head = 0; head < kvHeads; head++) {
+      const density = densities[head] ?? 1;
+      for (let t = start; t < start + step.tokens; t++) {
+        merge[at++] = forcedEntries(density, t + 1) > forcedEntries(density, t) ? 0 : 1;
+      }
+    }
+  }
+  return tf.tensor3d(merge, [step.rows.length, kvHeads, step.tokens]);
+}
