@@ -1,3 +1,5 @@
+export { chatText, type EncodeChatOptions, encodeChat } from "./chat/encode-chat.js";
+export { type ChatMessage, type RenderChatOptions, renderChat } from "./chat/render-chat.js";
 export {
   ARCHITECTURES,
   type Architecture,

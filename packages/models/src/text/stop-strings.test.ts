@@ -20,20 +20,26 @@ describe("StopStrings", () => {
   it("does not depend on how the text is cut", () => {
     fc.assert(
       fc.property(fc.array(short, { maxLength: 12 }), fc.array(short, { maxLength: 3 }), (pieces, stops) => {
-        const text = pieces.join("");
-        const ends = stops.filter((stop) => stop !== "").map((stop) => ({ stop, at: text.indexOf(stop) }));
-        const found = ends.filter(({ at }) => at >= 0);
-        const { text: shown, stopped } = run(pieces, stops);
-        if (found.length === 0) expect({ shown, stopped }).toEqual({ shown: text, stopped: undefined });
-        else {
-          // whichever stop is completed first ends the text
-          expect(stops).toContain(stopped);
-          expect(text.startsWith(shown + stopped)).toBe(true);
-          const firstEnd = Math.min(...found.map(({ stop, at }) => at + stop.length));
-          expect(shown.length).toBeLessThanOrEqual(firstEnd);
-        }
+        const whole = run([pieces.join("")], stops);
+        expect(run(pieces, stops)).toEqual(whole);
+        expect(run([...pieces.join("")], stops)).toEqual(whole);
       }),
     );
+  });
+
+  it("ends before the stop string that is complete first", () => {
+    fc.assert(
+      fc.property(fc.array(short, { maxLength: 12 }), fc.array(short, { maxLength: 3 }), (pieces, stops) => {
+        const text = pieces.join("");
+        const ends = stops
+          .filter((stop) => stop !== "" && text.includes(stop))
+          .map((stop) => text.indexOf(stop) + stop.length);
+        const { text: shown, stopped } = run(pieces, stops);
+        expect(shown + (stopped ?? "")).toBe(ends.length === 0 ? text : text.slice(0, Math.min(...ends)));
+      }),
+    );
+    expect(run(["xab", "cd"], ["abcd", "bc"])).toEqual({ text: "xa", stopped: "bc" });
+    expect(run(["xa", "bc"], ["c", "abc"])).toEqual({ text: "x", stopped: "abc" });
   });
 
   it("shows at once what cannot begin a stop string", () => {

@@ -15,18 +15,23 @@ export class StopStrings {
     this.stops = stops.filter((stop) => stop !== "");
   }
 
-  /** Adds a piece. The stop string itself is not part of the text. */
+  /**
+   * Adds a piece. The stop string that is complete first counts (of those that end together, the longest), as if the text
+   * came letter by letter; it is not part of the text.
+   */
   push(piece: string): StopResult {
     const text = this.held + piece;
-    let first = -1;
-    let found: string | undefined;
+    let first: { readonly stop: string; readonly start: number; readonly end: number } | undefined;
     for (const stop of this.stops) {
-      const at = text.indexOf(stop);
-      if (at >= 0 && (first < 0 || at < first)) [first, found] = [at, stop];
+      const start = text.indexOf(stop);
+      const end = start + stop.length;
+      if (start < 0) continue;
+      if (first === undefined || end < first.end || (end === first.end && start < first.start))
+        first = { stop, start, end };
     }
-    if (found !== undefined) {
+    if (first !== undefined) {
       this.held = "";
-      return { text: text.slice(0, first), stopped: found };
+      return { text: text.slice(0, first.start), stopped: first.stop };
     }
     const keep = Math.max(0, ...this.stops.map((stop) => overlap(text, stop)));
     this.held = text.slice(text.length - keep);
