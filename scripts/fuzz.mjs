@@ -50,13 +50,16 @@ const places = {};
 let slowestMs = 0;
 let peakBytes = 0;
 let next = first;
-while (next < first + cases) next = await runWorker(next);
-rmSync(folder, { recursive: true, force: true });
+try {
+  while (next < first + cases) next = await runWorker(next);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
 report();
 
 /** Runs a worker until it is done, hangs or dies; returns the case to go on with. */
 function runWorker(from) {
-  return new Promise((finished) => {
+  return new Promise((finished, failed) => {
     const child = fork(worker, [seed, from, first + cases].map(String), {
       cwd: root,
       execArgv: ["--max-old-space-size=300"],
@@ -83,7 +86,7 @@ function runWorker(from) {
     child.on("exit", () => {
       clearTimeout(timer);
       if (at === first + cases) return finished(at);
-      if (!ready) throw new Error(`the worker did not start: ${stderr}`);
+      if (!ready) return failed(new Error(`the worker did not start: ${stderr}`));
       counts.cases++;
       counts[hung ? "hangs" : "crashes"]++;
       bad.push({ index: at, outcome: hung ? "hang" : "died", detail: stderr });

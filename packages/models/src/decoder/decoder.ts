@@ -26,8 +26,13 @@ export class Decoder {
   constructor(config: ModelConfig, weights: DecoderWeights) {
     this.config = config;
     this.weights = weights;
-    this.rope = new Rope(config.rope);
-    this.ropeLocal = config.ropeLocal && new Rope(config.ropeLocal);
+    try {
+      this.rope = new Rope(config.rope);
+      this.ropeLocal = config.ropeLocal && new Rope(config.ropeLocal);
+    } catch (error) {
+      disposeDecoderWeights(weights); // owned from here on, and nobody gets this decoder to dispose
+      throw error;
+    }
   }
 
   /** A cache of this model's shape. @param rows sequences in the batch, default 1 */

@@ -109,6 +109,6 @@ function change(node: Json, key: string, random: Random): void {
       object[key] = typeof value === "number" ? value * random.pick([-1, 1000, 2 ** 31, 1.5]) : [value];
       return;
     default:
-      object[key] = random.pick(ODD_VALUES);
+      object[key] = structuredClone(random.pick(ODD_VALUES));
   }
 }

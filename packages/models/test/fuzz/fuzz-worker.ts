@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { KvfoldError } from "@kvfold/core";
+import { chooseBackend, KvfoldError } from "@kvfold/core";
+import * as tf from "@tensorflow/tfjs-core";
 import { damageFile } from "./damage-file.js";
 import { loadFile } from "./load-file.js";
 import { seededRandom } from "./random.js";
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
   const [seed = 0, from = 0, to = 0] = process.argv.slice(2).map(Number);
   const folder = mkdtempSync(join(tmpdir(), "kvfold-fuzz-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  await chooseBackend({ prefer: "cpu" });
   const sources = fuzzSources();
   // Undamaged, every one loads: otherwise its clear errors would mean nothing.
   for (const source of Object.values(sources).flat()) await loadFile(source, source.bytes, folder);
@@ -49,6 +51,7 @@ async function main(): Promise<void> {
     const random = seededRandom(seed * 1_000_003 + index);
     const source = random.pick(sources[KINDS[index % KINDS.length] as Kind]);
     const { bytes, place } = damageFile(source.kind, source.bytes, source.headerEnd, random);
+    const tensors = tf.memory().numTensors;
     const start = performance.now();
     let outcome: CaseResult["outcome"] = "loaded";
     let detail = "";
@@ -58,6 +61,11 @@ async function main(): Promise<void> {
       const clear = KvfoldError.isInstance(error) && error.message.length > 20 && error.message.length < 2000;
       outcome = clear ? "error" : "crash";
       detail = clear ? `${error.code}: ${error.message}` : String((error as Error)?.stack ?? error);
+    }
+    const leaked = tf.memory().numTensors - tensors;
+    if (leaked !== 0) {
+      outcome = "crash";
+      detail = `${leaked} tensors were not freed after: ${detail}`;
     }
     const milliseconds = performance.now() - start;
     const peakBytes = process.resourceUsage().maxRSS * 1024;

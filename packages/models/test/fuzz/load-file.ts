@@ -1,9 +1,11 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { openSafetensors, openSharded, type SafetensorsFile } from "@kvfold/core";
-import { parseConfig } from "../../src/config/parse-config.js";
-import { readJsonFile } from "../../src/config/read-json-file.js";
-import { tokenizerFromGguf } from "../../src/tokenizer/gguf-tokenizer.js";
+import { full } from "@kvfold/kv-cache";
+import { Decoder } from "../../src/decoder/decoder.js";
+import { loadDecoderWeights } from "../../src/decoder/load-decoder-weights.js";
+import { loadLocalModel } from "../../src/load-model.js";
+import { openModelFiles } from "../../src/model-files.js";
 import { loadTokenizer } from "../../src/tokenizer/load-tokenizer.js";
 import type { Tokenizer } from "../../src/tokenizer/tokenizer.js";
 import { openGguf } from "../../src/weights/open-gguf.js";
@@ -11,7 +13,7 @@ import type { Kind, Source } from "./sources.js";
 
 const TEXT = "Once upon a time, naïve 🙂 x1\n";
 
-/** Writes the damaged file into `folder` and loads it as a user would, to the last tensor. Throws what the loader throws. */
+/** Writes the damaged file into `folder` and uses it as a user would, to the last step. Throws what that throws. */
 export async function loadFile(source: Source, bytes: Uint8Array, folder: string): Promise<void> {
   await LOADERS[source.kind](bytes, folder, source);
 }
@@ -24,13 +26,7 @@ const LOADERS: Record<Kind, (bytes: Uint8Array, folder: string, source: Source) 
     readAll(file);
   },
   async index(bytes, folder, { folder: shards = "" }) {
-    const copy = join(folder, "sharded");
-    if (!existsSync(copy)) {
-      mkdirSync(copy);
-      for (const name of readdirSync(shards)) copyFileSync(join(shards, name), join(copy, name));
-    }
-    // A fresh file each time: the copy may be read-only.
-    rmSync(join(copy, "model.safetensors.index.json"), { force: true });
+    const copy = linkedFolder(folder, shards);
     writeFileSync(join(copy, "model.safetensors.index.json"), bytes);
     using file = openSharded(copy);
     readAll(file);
@@ -39,17 +35,22 @@ const LOADERS: Record<Kind, (bytes: Uint8Array, folder: string, source: Source) 
     const path = join(folder, "x.gguf");
     writeFileSync(path, bytes);
     using file = openGguf(path);
-    for (const name of file.names()) {
-      const { shape } = file.info(name);
-      expectLength(name, file.readFloat32(name).length, shape);
-    }
-    parseConfig(file.config());
-    exercise(tokenizerFromGguf(file.metadata));
+    for (const name of file.names()) expectLength(name, file.readFloat32(name).length, file.info(name).shape);
+    using model = await loadLocalModel(path);
+    exercise(model.tokenizer);
+    await score(model.decoder);
   },
-  async config(bytes, folder) {
-    const path = join(folder, "config.json");
-    writeFileSync(path, bytes);
-    parseConfig(await readJsonFile(path, { maxBytes: 2 ** 24, code: "config-malformed", where: "config.json" }));
+  async config(bytes, folder, { folder: family = "" }) {
+    const copy = linkedFolder(folder, family);
+    writeFileSync(join(copy, "config.json"), bytes);
+    const { config, source } = await openModelFiles(copy);
+    try {
+      const decoder = new Decoder(config, loadDecoderWeights(source, config));
+      await score(decoder);
+      decoder.dispose();
+    } finally {
+      source.close();
+    }
   },
   async tokenizer(bytes, folder) {
     writeFileSync(join(folder, "tokenizer.json"), bytes);
@@ -57,20 +58,44 @@ const LOADERS: Record<Kind, (bytes: Uint8Array, folder: string, source: Source) 
   },
 };
 
+/** A folder with links to the weights of `original`, whose JSON files may be replaced. */
+function linkedFolder(folder: string, original: string): string {
+  const copy = join(folder, basename(original));
+  if (existsSync(copy)) return copy;
+  mkdirSync(copy);
+  for (const name of readdirSync(original)) {
+    if (name.endsWith(".safetensors")) symlinkSync(join(original, name), join(copy, name));
+  }
+  return copy;
+}
+
 function readAll(file: SafetensorsFile): void {
   for (const [name, { dtype, shape }] of file.tensors) {
-    expectLength(name, file.read(name).length, shape, dtype.startsWith("F8") ? 1 : undefined);
+    expectLength(name, file.read(name).length, shape);
     if (/^B?F(16|32|64)$/.test(dtype)) expectLength(name, file.readFloat32(name).length, shape);
   }
 }
 
 /** A load that gives another number of values than the shape says is silently wrong: reported as a crash. */
-function expectLength(name: string, length: number, shape: readonly number[], scale = 1): void {
-  const expected = shape.reduce((product, size) => product * size, scale);
+function expectLength(name: string, length: number, shape: readonly number[]): void {
+  const expected = shape.reduce((product, size) => product * size, 1);
   if (length !== expected) throw new RangeError(`${name} of shape [${shape}] was read as ${length} values`);
 }
 
 function exercise(tokenizer: Tokenizer): void {
   const ids = tokenizer.encode(TEXT);
   if (typeof tokenizer.decode(ids) !== "string") throw new TypeError("decode gave no text");
+}
+
+/** Runs three tokens through the model. */
+async function score(decoder: Decoder): Promise<void> {
+  const cache = decoder.createCache(full());
+  try {
+    const logits = decoder.forward(cache, [[1, 2, 3]]);
+    const values = await logits.data();
+    logits.dispose();
+    if (values.length !== decoder.config.vocabSize) throw new RangeError(`${values.length} logits`);
+  } finally {
+    cache.dispose();
+  }
 }

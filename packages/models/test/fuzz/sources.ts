@@ -17,7 +17,7 @@ export interface Source {
   readonly bytes: Uint8Array;
   /** Where the data begins; the whole file for JSON. */
   readonly headerEnd: number;
-  /** For an index: the folder whose shards it names. */
+  /** The folder with the weights that an index or config belongs to. */
   readonly folder?: string;
 }
 
@@ -25,7 +25,10 @@ export interface Source {
 export function fuzzSources(): Record<Kind, Source[]> {
   const models = goldensPath("hf/models");
   if (models === undefined) throw new Error("the goldens hf/models are missing");
-  const file = (kind: Kind, name: string) => text(kind, name, readFileSync(join(models, name)));
+  const config = (family: string, name: string) => ({
+    ...text("config", `${family}/${name}`, readFileSync(join(models, family, name))),
+    folder: join(models, family),
+  });
   const gguf = (family: string, storage = storageTypes.f32) => {
     const bytes = ggufOfFolder(join(models, family), storage, tinyTokenizer);
     const { tensors } = parseGgufHeader(memorySource(bytes));
@@ -53,7 +56,7 @@ export function fuzzSources(): Record<Kind, Source[]> {
       "smollm3-nope",
       "gemma3-text",
       "phi3-fused",
-    ].flatMap((family) => [file("config", `${family}/config.json`), file("config", `${family}/config.v5.json`)]),
+    ].flatMap((family) => [config(family, "config.json"), config(family, "config.v5.json")]),
     tokenizer: [
       text("tokenizer", "tiny", new TextEncoder().encode(JSON.stringify(ggufToTokenizerJson(metadata)))),
       ...(stories === undefined ? [] : [text("tokenizer", "stories260K", readFileSync(stories))]),
