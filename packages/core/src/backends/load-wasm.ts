@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { LoadedBackend } from "./backend-row.js";
+import { replaceWasmSlice } from "./wasm-slice.js";
 
 /**
  * Loads the WebAssembly backend. In Node its package finds the three `.wasm` files beside itself, from ES modules and
@@ -7,6 +8,7 @@ import type { LoadedBackend } from "./backend-row.js";
  */
 export async function loadWasm(): Promise<LoadedBackend> {
   const { version_wasm } = await import("@tensorflow/tfjs-backend-wasm");
+  replaceWasmSlice();
   const simd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
   const threads = await tf.env().getAsync("WASM_HAS_MULTITHREAD_SUPPORT");
   return {
