@@ -4,6 +4,9 @@ import { maxForcedRatio } from "./dmc-options.js";
 
 const golden = (Math.sqrt(5) - 1) / 2;
 
+/** The layers of a model ask one after the other for the same densities. */
+let last: { readonly force: number; readonly lanes: number; readonly densities: Float64Array } | undefined;
+
 /**
  * Entries per token of the lanes of one layer, `[kvHeads]`, for speed runs.
  *
@@ -20,6 +23,11 @@ export function layerDensities(force: number, shape: LayerShape, layers: readonl
  * neighbours differ; the mean of the densities is 1 / force. The same for every call.
  */
 export function forcedDensities(force: number, lanes: number): Float64Array {
+  if (last?.force !== force || last.lanes !== lanes) last = { force, lanes, densities: computeDensities(force, lanes) };
+  return last.densities;
+}
+
+function computeDensities(force: number, lanes: number): Float64Array {
   // lane i gets the quantile of its place in a golden-ratio sequence, so that neighbours differ
   const places = Array.from({ length: lanes }, (_, lane) => ((lane + 1) * golden) % 1);
   const order = places.map((_, lane) => lane).sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0));
@@ -31,7 +39,7 @@ export function forcedDensities(force: number, lanes: number): Float64Array {
   const densities = (bend: number) => quantile.map((q) => maxForcedRatio ** -(q ** bend));
   const mean = (values: Float64Array) => values.reduce((a, b) => a + b, 0) / lanes;
   let [low, high] = [-40, 40];
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 60; i++) {
     const middle = (low + high) / 2;
     if (mean(densities(2 ** middle)) < 1 / force) low = middle;
     else high = middle;

@@ -33,8 +33,8 @@ export const dmcPool = defineKernel<DmcPoolInputs, DmcPoolAttrs, tf.Tensor[]>({
     tf.tidy(() => {
       const tokens = items.shape[2];
       // the first token appends: a factor 0 there ends every product
-      const first = tf.oneHot(tf.tensor1d([0], "int32"), tokens);
-      const chain = tf.mul(alpha, tf.sub(1, tf.reshape(first, [1, 1, tokens]))) as tf.Tensor3D;
+      const follows = Float32Array.from({ length: tokens }, (_, t) => (t === 0 ? 0 : 1));
+      const chain = tf.mul(alpha, tf.tensor3d(follows, [1, 1, tokens])) as tf.Tensor3D;
       const weighted = tf.mul(items, tf.expandDims(omega, -1)) as tf.Tensor4D;
       let numerator: tf.Tensor = weighted;
       let z: tf.Tensor = omega;
