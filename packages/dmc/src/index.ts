@@ -6,3 +6,6 @@ export { dmcTrainingForm } from "./dmc-training-form.js";
 export { type GumbelSigmoidOptions, gumbelSigmoid } from "./relaxations/gumbel-sigmoid.js";
 export { hard } from "./relaxations/hard.js";
 export type { Relaxation, RelaxationContext, RelaxedDecisions } from "./relaxations/relaxation.js";
+export { type DmcReport, dmcReport, type FoldFigures, type LayerReport } from "./report/dmc-report.js";
+export { formatDmcReport } from "./report/format-dmc-report.js";
+export type { SegmentBin, SegmentSummary } from "./report/segment-summary.js";
