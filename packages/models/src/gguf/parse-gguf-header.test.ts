@@ -131,7 +131,11 @@ describe("parseGgufHeader", () => {
       patched(good, [1, 0, 0, 0, ...u64(5n), ...u32(0), ...u64(2n ** 40n)], "two"),
       /"two" ends at byte/,
     ],
-    ["an overlap", patched(good, [1, 0, 0, 0, ...u64(5n), ...u32(0), ...u64(32n)], "two"), /"two" overlaps tensor "one"/],
+    [
+      "an overlap",
+      patched(good, [1, 0, 0, 0, ...u64(5n), ...u32(0), ...u64(32n)], "two"),
+      /"two" overlaps tensor "one"/,
+    ],
     [
       "a file cut in its data",
       good.subarray(0, good.length - 1),
