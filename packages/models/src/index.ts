@@ -25,6 +25,9 @@ export type {
 export { GgufMetadata, type GgufNumbers, type GgufValue } from "./gguf/gguf-metadata.js";
 export { ggufToConfig } from "./gguf/gguf-to-config.js";
 export { type GgufHeader, type GgufTensor, parseGgufHeader } from "./gguf/parse-gguf-header.js";
+export type { DownloadProgress } from "./hub/download-to-cache.js";
+export type { HubOptions } from "./hub/hub-client.js";
+export { type ResolvedModel, type ResolveModelOptions, resolveModel } from "./hub/resolve-model.js";
 export { LanguageModel, type LogLikelihoodOptions } from "./language-model.js";
 export { type LoadModelOptions, loadLocalModel } from "./load-model.js";
 export { type ModelFiles, openModelFiles } from "./model-files.js";
