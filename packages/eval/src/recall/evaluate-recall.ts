@@ -10,13 +10,13 @@ import { type RecallTokens, recallTokens } from "./recall-tokens.js";
 export interface EvaluateRecallOptions {
   readonly model: LanguageModel;
   readonly policies: readonly CachePolicy[];
-  /** Numbers of facts stated. Default 1, 4, 8. */
+  /** Numbers of facts stated. Default 1, 4. */
   readonly facts?: readonly number[] | undefined;
-  /** Words of prose between the facts and the question. Default 0, 32, 96. */
+  /** Words of prose between the facts and the question. Default 0, 64. */
   readonly distances?: readonly number[] | undefined;
   /** Tasks for each pair of facts and distance. Default 16. */
   readonly samples?: number | undefined;
-  /** Tasks are those of seed, seed + 1, ...: the same for every policy and model. Default 0. */
+  /** Tasks are those of seed, seed + 1, ...: the same for every policy, model and distance. Default 0. */
   readonly seed?: number | undefined;
   /** Told after each batch: tasks done, and in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -66,7 +66,7 @@ interface Tally {
  * @throws KvfoldError `recall-options` for numbers out of range or empty lists
  */
 export async function evaluateRecall(options: EvaluateRecallOptions): Promise<RecallResult[]> {
-  const { model, policies, facts = [1, 4, 8], distances = [0, 32, 96], samples = 16, seed = 0 } = options;
+  const { model, policies, facts = [1, 4], distances = [0, 64], samples = 16, seed = 0 } = options;
   if (
     policies.length === 0 ||
     facts.length === 0 ||
@@ -78,12 +78,12 @@ export async function evaluateRecall(options: EvaluateRecallOptions): Promise<Re
       "Give at least one policy, one number of facts, one distance and one sample.",
     );
   }
-  const cells = facts.flatMap((count) =>
+  const cells = facts.flatMap((count, f) =>
     distances.map((distance) => ({
       facts: count,
       distance,
       tasks: Array.from({ length: samples }, (_, i) =>
-        recallTokens(recallTask({ seed: seed + i, facts: count, distance }), model.tokenizer),
+        recallTokens(recallTask({ seed: seed + f * samples + i, facts: count, distance }), model.tokenizer),
       ),
     })),
   );
