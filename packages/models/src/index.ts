@@ -1,5 +1,6 @@
 export { chatText, type EncodeChatOptions, encodeChat } from "./chat/encode-chat.js";
 export { type ChatMessage, type RenderChatOptions, renderChat } from "./chat/render-chat.js";
+export { dmcOptionsFromRetrofit } from "./config/dmc-options-from-retrofit.js";
 export {
   ARCHITECTURES,
   type Architecture,
@@ -43,5 +44,5 @@ export { loadTokenizer } from "./tokenizer/load-tokenizer.js";
 export type { DecodeOptions, EncodeOptions, Tokenizer } from "./tokenizer/tokenizer.js";
 export { parseTokenizerConfig, type TokenizerConfig } from "./tokenizer/tokenizer-config.js";
 export { type GgufSource, openGguf } from "./weights/open-gguf.js";
-export { openHfFolder } from "./weights/open-hf-folder.js";
+export { openHfFolder, safetensorsSource } from "./weights/open-hf-folder.js";
 export type { TensorInfo, TensorSource } from "./weights/tensor-source.js";

@@ -10,7 +10,7 @@ export function openHfFolder(path: string): TensorSource {
   return safetensorsSource(openSharded(path));
 }
 
-/** A {@link TensorSource} over an open safetensors file, which it closes in the end. */
+/** A {@link TensorSource} over an open safetensors file (in browsers: over bytes in memory), which it closes in the end. */
 export function safetensorsSource(file: SafetensorsFile): TensorSource {
   return {
     path: file.path,
