@@ -4,7 +4,7 @@ import { type CacheStats, cacheStats } from "./cache-stats.js";
 import { LayerCache } from "./layer-cache.js";
 import type { CachePolicy } from "./policy.js";
 import type { Step } from "./step.js";
-import type { StoreState } from "./store.js";
+import type { StoreFactory, StoreState } from "./store.js";
 import { createStore } from "./store-registry.js";
 
 /** What a cache is made for. */
@@ -18,6 +18,8 @@ export interface KvCacheOptions {
   readonly rows?: number;
   /** Storage of closed entries. Default `f32`. */
   readonly codec?: string;
+  /** Makes the stores. Default: what the current backend registered, else the reference store. */
+  readonly store?: StoreFactory;
 }
 
 interface Checkpoint {
@@ -37,8 +39,8 @@ export class KvCache {
   private disposed = false;
 
   constructor(options: KvCacheOptions) {
-    this.options = { rows: 1, codec: "f32", ...options };
-    const { policy, layers, queryHeads, kvHeads, headDim, rows, codec } = this.options;
+    this.options = { rows: 1, codec: "f32", store: createStore, ...options };
+    const { policy, layers, queryHeads, kvHeads, headDim, rows, codec, store: makeStore } = this.options;
     for (const [name, value] of Object.entries({ layers, queryHeads, kvHeads, headDim })) {
       if (!Number.isInteger(value) || value < 1)
         throw new KvfoldError("cache-options", `${name} must be a positive integer; got ${value}.`);
@@ -51,7 +53,7 @@ export class KvCache {
     this.layerCaches = Array.from({ length: layers }, (_, layer) => {
       const shape = { layer, layers, queryHeads, kvHeads, headDim };
       const layerPolicy = policy.forLayer(shape);
-      const store = createStore({ shape, traits: layerPolicy.traits, rows, codec });
+      const store = makeStore({ shape, traits: layerPolicy.traits, rows, codec });
       return new LayerCache(shape, layerPolicy, store, (_layer, step) => this.afterLayer(step));
     });
   }
