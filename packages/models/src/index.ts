@@ -7,6 +7,7 @@ export {
   type LayerConfig,
   type ModelConfig,
 } from "./config/model-config.js";
+export { modelPolicies } from "./config/model-policies.js";
 export { parseConfig } from "./config/parse-config.js";
 export type { RetrofitConfig } from "./config/retrofit-config.js";
 export { type ConvertOptions, convertToFolder } from "./convert/convert-to-folder.js";
@@ -31,7 +32,7 @@ export type { HubOptions } from "./hub/hub-client.js";
 export { type ResolvedModel, type ResolveModelOptions, resolveModel } from "./hub/resolve-model.js";
 export { LanguageModel, type LogLikelihoodOptions } from "./language-model.js";
 export { type LoadModelOptions, loadLocalModel } from "./load-model.js";
-export { type ModelFiles, openModelFiles } from "./model-files.js";
+export { type ModelFiles, openModelFiles, readModelConfig } from "./model-files.js";
 export { logProbabilities, type TokenLogProbability } from "./sampling/log-probabilities.js";
 export { Random } from "./sampling/random.js";
 export { Sampler } from "./sampling/sampler.js";

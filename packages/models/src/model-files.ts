@@ -32,16 +32,36 @@ const maxConfigBytes = 16 * 2 ** 20;
  * safetensors and GGUF readers throw
  */
 export async function openModelFiles(path: string): Promise<ModelFiles> {
-  if (!existsSync(path))
-    throw new KvfoldError(
-      "model-missing",
-      `There is no file or folder ${path}. Give a Hugging Face folder, a .gguf file, or a hub id (owner/name).`,
-    );
-  if (!statSync(path).isDirectory()) return openGgufModel(path);
+  if (!isFolder(path)) return openGgufModel(path);
+  const config = await readFolderConfig(path);
+  return { path, kind: "folder", config, source: openHfFolder(path), tokenizer: () => loadTokenizer(path) };
+}
+
+/**
+ * The config of a local model, without opening its weights: a folder needs only its `config.json`.
+ *
+ * @param path a Hugging Face folder, or a `.gguf` file
+ * @throws KvfoldError `model-missing`, or what the config and GGUF readers throw
+ */
+export async function readModelConfig(path: string): Promise<ModelConfig> {
+  if (isFolder(path)) return readFolderConfig(path);
+  const { config, source } = openGgufModel(path);
+  source.close();
+  return config;
+}
+
+function isFolder(path: string): boolean {
+  if (existsSync(path)) return statSync(path).isDirectory();
+  throw new KvfoldError(
+    "model-missing",
+    `There is no file or folder ${path}. Give a Hugging Face folder, a .gguf file, or a hub id (owner/name).`,
+  );
+}
+
+async function readFolderConfig(path: string): Promise<ModelConfig> {
   const json = await readConfig(path, "config.json");
   if (json === undefined) throw new KvfoldError("model-missing", notAModel(path));
-  const config = parseConfig(json, await readConfig(path, "generation_config.json"));
-  return { path, kind: "folder", config, source: openHfFolder(path), tokenizer: () => loadTokenizer(path) };
+  return parseConfig(json, await readConfig(path, "generation_config.json"));
 }
 
 function openGgufModel(path: string): ModelFiles {
