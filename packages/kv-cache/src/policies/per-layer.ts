@@ -36,8 +36,10 @@ export function perLayer(ranges: readonly LayerRange[]): CachePolicy {
       `${name} has no policy for layer ${shape.layer} of ${shape.layers}; add a last range '*=full' for the rest.`,
     );
   };
+  const notes = [...new Set(ranges.flatMap(({ policy }) => policy.note ?? []))];
   return {
     name: perLayerName(ranges),
+    ...(notes.length === 0 ? {} : { note: notes.join(" ") }),
     forLayer: (shape) => policyOf(shape).forLayer(shape),
     estimate: (tokens, shape) => policyOf(shape).estimate(tokens, shape),
   };
