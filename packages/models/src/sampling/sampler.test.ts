@@ -10,13 +10,12 @@ const logitsOf = fc
 const all = { temperature: 1, topK: Number.POSITIVE_INFINITY, topP: 1, minP: 0 };
 
 describe("candidates", () => {
-  it("are sorted and sum to 1", () => {
+  it("are all tokens with their probabilities when there is no filter", () => {
     fc.assert(
       fc.property(logitsOf, fc.double({ min: 0.1, max: 3, noNaN: true }), (logits, temperature) => {
         const { ids, probabilities } = candidates(logits, { ...all, temperature });
         expect(probabilities.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 9);
-        for (let i = 1; i < ids.length; i++)
-          expect(probabilities[i]).toBeLessThanOrEqual(probabilities[i - 1] as number);
+        expect(ids).toHaveLength(logits.length);
         const norm = logSumExp(Float64Array.from(logits, (x) => x / temperature));
         for (const [i, id] of ids.entries()) {
           expect(probabilities[i]).toBeCloseTo(Math.exp((logits[id] as number) / temperature - norm), 5);
@@ -37,11 +36,38 @@ describe("candidates", () => {
   it("top-p keeps the smallest set that reaches p", () => {
     fc.assert(
       fc.property(logitsOf, fc.double({ min: 0.01, max: 0.99, noNaN: true }), (logits, topP) => {
-        const every = candidates(logits, all).probabilities;
+        const every = candidates(logits, all).probabilities.sort().reverse();
         const kept = candidates(logits, { ...all, topP }).ids.length;
         const mass = (n: number) => every.subarray(0, n).reduce((a, b) => a + b, 0);
         expect(mass(kept)).toBeGreaterThanOrEqual(topP - 1e-9);
         if (kept > 1) expect(mass(kept - 1)).toBeLessThan(topP + 1e-9);
+      }),
+    );
+  });
+
+  it("filters together leave what they leave one after the other, most likely first, and sum to 1", () => {
+    const share = fc.double({ min: 0.01, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(logitsOf, fc.integer({ min: 1, max: 70 }), share, share, (logits, topK, topP, minP) => {
+        const temperature = 0.7;
+        const order = [...logits.keys()].sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b);
+        const weight = (id: number) =>
+          Math.exp(((logits[id] as number) - (logits[order[0] as number] as number)) / temperature);
+        const top = order.slice(0, topK);
+        const total = top.reduce((sum, id) => sum + weight(id), 0);
+        let reached = 0;
+        const nucleus = top.filter((id) => {
+          const wanted = reached < topP * total - 1e-9;
+          reached += weight(id);
+          return wanted;
+        });
+        const expected = nucleus.filter((id, i) => i === 0 || weight(id) >= minP);
+        const { ids, probabilities } = candidates(logits, { temperature, topK, topP, minP });
+        expect(probabilities.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 9);
+        // At the very edge of the nucleus rounding may decide.
+        expect(Math.abs(ids.length - expected.length)).toBeLessThanOrEqual(1);
+        const both = Math.min(ids.length, expected.length);
+        expect([...ids.subarray(0, both)]).toEqual(expected.slice(0, both));
       }),
     );
   });
@@ -88,6 +114,17 @@ describe("Sampler", () => {
     }
     const chiSquare = weights.reduce((sum, w, i) => sum + ((counts[i] as number) - w * draws) ** 2 / (w * draws), 0);
     expect(chiSquare).toBeLessThan(18.47);
+  });
+
+  it("refuses logits that are no numbers instead of drawing from them", () => {
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      for (const temperature of [0, 1]) {
+        const logits = Float32Array.from([1, bad, 2]);
+        expect(() => new Sampler({ temperature }).next(logits, [])).toThrow(/logits are not finite/);
+      }
+    }
+    const masked = Float32Array.from([Number.NEGATIVE_INFINITY, 0, Number.NEGATIVE_INFINITY]);
+    expect(new Sampler({ temperature: 1 }).next(masked, [])).toBe(1);
   });
 
   it.each([

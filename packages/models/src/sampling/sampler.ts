@@ -1,3 +1,4 @@
+import { KvfoldError } from "@kvfold/core";
 import { argMax, candidates, penaliseRepetition } from "./candidates.js";
 import { Random } from "./random.js";
 import { checkSamplingOptions, type SamplingOptions } from "./sampling-options.js";
@@ -28,11 +29,13 @@ export class Sampler {
    *
    * @param logits `[vocab]`
    * @param seen tokens of the text so far, for the repetition penalty
+   * @throws KvfoldError `logits-not-finite` when the logits hold NaN or plus infinity (minus infinity excludes a token)
    */
   next(logits: Float32Array, seen: Iterable<number>): number {
     const { temperature, repetitionPenalty } = this.options;
     const scores = repetitionPenalty === 1 ? logits : penaliseRepetition(logits, seen, repetitionPenalty);
-    if (temperature === 0) return argMax(scores);
+    const best = checkFinite(scores, argMax(scores));
+    if (temperature === 0) return best;
     const { ids, probabilities } = candidates(scores, this.options);
     let left = this.random.next();
     for (let i = 0; i < ids.length; i++) {
@@ -41,4 +44,15 @@ export class Sampler {
     }
     return ids[ids.length - 1] as number;
   }
+}
+
+/** Returns `best`; a broken model would otherwise go on with token 0 for ever. */
+function checkFinite(logits: Float32Array, best: number): number {
+  let numbers = Number.isFinite(logits[best]);
+  for (let i = 0; i < logits.length && numbers; i++) numbers = !Number.isNaN(logits[i]);
+  if (numbers) return best;
+  throw new KvfoldError(
+    "logits-not-finite",
+    "The model's logits are not finite numbers, so no token can be drawn: its weights are damaged, or values overflowed. Try f32 weights, or another backend.",
+  );
 }
