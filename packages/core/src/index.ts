@@ -50,7 +50,7 @@ export type {
 } from "./rope/rope-descriptor.js";
 export { type ByteSource, memorySource } from "./safetensors/byte-source.js";
 export type { SafetensorsArray, SafetensorsDtype } from "./safetensors/dtypes.js";
-export { openFileSource, unreadable } from "./safetensors/file-source.js";
+export { fileSystem, openFileSource, unreadable } from "./safetensors/file-source.js";
 export { openSharded } from "./safetensors/open-sharded.js";
 export type { SafetensorsEntry } from "./safetensors/parse-header.js";
 export { openSafetensors, type SafetensorsFile } from "./safetensors/safetensors-file.js";
