@@ -1,0 +1,102 @@
+import { createInterface } from "node:readline";
+import { setImmediate } from "node:timers/promises";
+import { Command } from "commander";
+import { ChatSession } from "../model/chat-session.js";
+import { openModel } from "../model/open-model.js";
+import { backendOption, commonOptions, policyOption, positiveNumber, wholeNumber } from "../options.js";
+import { bytes, figure } from "../terminal/figures.js";
+import { Interrupted } from "../terminal/interruptible.js";
+import { note } from "../terminal/output.js";
+
+interface Options {
+  readonly policy?: string;
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly seed?: number;
+  readonly backend: string;
+}
+
+/** `kvfold chat MODEL`: a conversation, one line a message. */
+export function chatCommand(): Command {
+  return commonOptions(new Command("chat"))
+    .summary("talk to an instruction-tuned model")
+    .description(
+      "Talks to a model that has a chat template: one line a message, answers on stdout. Ctrl-C stops an answer, and leaves\n" +
+        "when there is none; Ctrl-D or /exit leaves too, /stats shows the cache.",
+    )
+    .argument("<MODEL>", "folder, .gguf file, or hub id")
+    .addOption(policyOption())
+    .option("--max-tokens <n>", "most tokens of an answer", wholeNumber(1), 512)
+    .option("--temperature <t>", "randomness; 0 takes the most likely token", positiveNumber, 0)
+    .option("--seed <s>", "seed of the draws", wholeNumber(0))
+    .addOption(backendOption())
+    .action(run);
+}
+
+async function run(name: string, options: Options): Promise<void> {
+  const { model, policies } = await openModel(
+    name,
+    options.policy === undefined ? [] : [options.policy],
+    options.backend,
+  );
+  const { encodeChat } = await import("@kvfold/models");
+  encodeChat(model.tokenizer, [{ role: "user", content: "" }]); // a base model is refused before the first message
+  const session = new ChatSession(model, (policies[0] as (typeof policies)[number]).policy);
+  const lines = createInterface({
+    input: process.stdin,
+    output: process.stderr,
+    prompt: "> ",
+    terminal: process.stdin.isTTY === true,
+  });
+  let answering: AbortController | undefined;
+  let interrupted = false;
+  const stop = () => {
+    if (answering && !answering.signal.aborted) {
+      answering.abort();
+      return;
+    }
+    interrupted = true;
+    lines.close();
+  };
+  lines.on("SIGINT", stop); // a terminal in raw mode sends it here
+  process.on("SIGINT", stop);
+  const { temperature, maxTokens } = options;
+  const seed = options.seed === undefined ? {} : { seed: options.seed };
+  const ask = () => {
+    if (process.stdin.isTTY) lines.prompt();
+  };
+  try {
+    ask();
+    for await (const line of lines) {
+      const message = line.trim();
+      if (message === "/exit") break;
+      if (message === "/stats") {
+        const { tokens, entries, compressionRatio, liveBytes } = session.cache.stats();
+        note(
+          `${figure(tokens)} tokens, ${figure(entries)} entries, CR ${figure(compressionRatio, 2)}, ${bytes(liveBytes)}`,
+        );
+      } else if (message !== "") {
+        answering = new AbortController();
+        for await (const text of session.reply(message, {
+          maxTokens,
+          temperature,
+          signal: answering.signal,
+          ...seed,
+        })) {
+          process.stdout.write(text);
+          await setImmediate(); // lets Ctrl-C through
+        }
+        process.stdout.write("\n");
+        if (answering.signal.aborted && !process.stdin.isTTY) interrupted = true;
+        answering = undefined;
+      }
+      if (interrupted) break;
+      ask();
+    }
+  } finally {
+    process.off("SIGINT", stop);
+    lines.close();
+    session.dispose();
+  }
+  if (interrupted) throw new Interrupted();
+}

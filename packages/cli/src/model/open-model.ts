@@ -1,0 +1,47 @@
+import type { LanguageModel } from "@kvfold/models";
+import { note } from "../terminal/output.js";
+import { Progress } from "../terminal/progress.js";
+import { UsageError } from "../usage-error.js";
+import { defaultSpec, type NamedPolicy, readPolicies } from "./policies.js";
+import { resolvePath } from "./resolve.js";
+
+/** A model that is ready, and the policies to run it with. */
+export interface OpenedModel {
+  readonly model: LanguageModel;
+  readonly policies: readonly NamedPolicy[];
+}
+
+/**
+ * Chooses the backend and loads a model. What can be wrong with the command line is found before weights are read.
+ *
+ * @param name MODEL as the user gave it
+ * @param specs SPECs of policies; empty: `full`, and for a retrofitted model `dmc` first
+ */
+export async function openModel(name: string, specs: readonly string[], backend: string): Promise<OpenedModel> {
+  const { backendTable, chooseBackend } = await import("@kvfold/core");
+  const { loadLocalModel, readModelConfig } = await import("@kvfold/models");
+  const names = ["auto", ...backendTable.map((row) => row.name)];
+  if (!names.includes(backend)) throw new UsageError(`--backend ${backend}: there are ${names.join(", ")}.`);
+  const path = await resolvePath(name);
+  const config = await readModelConfig(path);
+  const wanted = specs.length > 0 ? specs : [...new Set([defaultSpec(config), "full"])];
+  const policies = await readPolicies(wanted, config);
+  const choice = await chooseBackend({ prefer: backend });
+  if (choice.name === "cpu" && backend === "auto") note(`running on the slow backend 'cpu'; 'kvfold doctor' says why.`);
+  const progress = new Progress(`loading ${name}`);
+  try {
+    const model = await loadLocalModel(path, { onProgress: (done, total) => progress.update(done, total) });
+    return { model, policies };
+  } finally {
+    progress.end();
+  }
+}
+
+/** Says so when a text will be longer than the model was trained for. */
+export function noteLongContext(model: LanguageModel, tokens: number): void {
+  const { maxPositions } = model.config;
+  if (tokens <= maxPositions) return;
+  note(
+    `note: ${tokens} tokens are more than the context of ${maxPositions} that this model was trained with; quality may fall.`,
+  );
+}

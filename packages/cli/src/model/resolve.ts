@@ -1,0 +1,16 @@
+import { Progress } from "../terminal/progress.js";
+
+/** Path of a MODEL argument: `demo`, a folder, a `.gguf` file, or a hub id, which is downloaded first. */
+export async function resolvePath(model: string): Promise<string> {
+  if (model === "demo") return (await import("@kvfold/demo-model")).modelPath;
+  const { resolveModel } = await import("@kvfold/models");
+  const progress = new Progress(`downloading ${model}`);
+  try {
+    const { path } = await resolveModel(model, {
+      onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),
+    });
+    return path;
+  } finally {
+    progress.end();
+  }
+}

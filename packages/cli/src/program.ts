@@ -1,0 +1,45 @@
+import { Command } from "commander";
+import { chatCommand } from "./commands/chat.js";
+import { convertCommand } from "./commands/convert.js";
+import { demoCommand } from "./commands/demo.js";
+import { doctorCommand } from "./commands/doctor.js";
+import { evalCommand } from "./commands/eval.js";
+import { generateCommand } from "./commands/generate.js";
+import { inspectCommand } from "./commands/inspect.js";
+import { planCommand } from "./commands/plan.js";
+import { policiesCommand } from "./commands/policies.js";
+import { version } from "./version.js";
+
+/** The whole command table; one file a command. Heavy packages are imported by the commands when they run. */
+const commands = [
+  generateCommand,
+  chatCommand,
+  evalCommand,
+  planCommand,
+  convertCommand,
+  inspectCommand,
+  policiesCommand,
+  doctorCommand,
+  demoCommand,
+];
+
+/** The `kvfold` command line. Throws commander's errors in place of ending the process. */
+export function program(): Command {
+  const kvfold = new Command("kvfold")
+    .description("Language models with a swappable, measured key-value cache.")
+    .version(version)
+    .usage("<command> [arguments]")
+    .helpCommand(false)
+    .exitOverride()
+    .addHelpText(
+      "after",
+      "\nMODEL is a Hugging Face folder, a .gguf file, a hub id (owner/name), or demo.\n" +
+        "'kvfold <command> --help' shows the options of a command.\n" +
+        "Exit codes: 0 done, 1 failed, 2 wrong command line, 130 stopped by Ctrl-C.",
+    );
+  for (const make of commands) {
+    const command = make();
+    kvfold.addCommand(command.copyInheritedSettings(kvfold));
+  }
+  return kvfold;
+}

@@ -1,0 +1,26 @@
+import { type Column, table } from "./table.js";
+
+/** Whether stdout shows colours: only on a terminal, and not when the user has set NO_COLOR. */
+export function coloured(): boolean {
+  return process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
+}
+
+/** One line, or several, on stdout. */
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** A table on stdout, its head bold on a terminal. */
+export function printTable(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
+  print(table(columns, rows, coloured()));
+}
+
+/** One JSON document on stdout. Numbers that are not finite become null. */
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, undefined, 2));
+}
+
+/** A remark for the user on stderr. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
