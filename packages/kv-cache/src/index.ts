@@ -1,5 +1,9 @@
 export { type AttentionCall, attention } from "./attention.js";
 export type { CacheStats } from "./cache-stats.js";
+export type { CacheShape } from "./files/cache-file.js";
+export { type DecodeCacheOptions, decodeCache } from "./files/decode-cache.js";
+export { encodeCache } from "./files/encode-cache.js";
+export { loadCache, saveCache } from "./files/save-cache.js";
 export { KvCache, type KvCacheOptions, liveBytesOf } from "./kv-cache.js";
 export { LayerCache, type LayerStats } from "./layer-cache.js";
 export { full } from "./policies/full.js";

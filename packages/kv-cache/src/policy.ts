@@ -123,12 +123,13 @@ export type WriteOp =
  * - `drop-lowest`: keeps the `keep` entries with the highest `scores` `[rows, kvHeads, slots]` of each lane, or, with
  *   scope `row`, `keep` entries a lane on average over all KV heads of the row (Ada-KV). Ties keep the older entry.
  * - `drop-below`: drops entries whose score is below `threshold` (delayed eviction: scores = `until`).
- * - `drop-range`: drops slots from `from` up to, not including, the newest `keepLast` of each lane.
+ * - `drop-range`: drops slots from `from` up to, not including, the newest `keepLast` of each lane: one number, or one for
+ *   each row of the step (Infinity leaves the row as it is).
  */
 export type DropOp =
   | { readonly op: "drop-lowest"; readonly scores: Tensor3D; readonly keep: number; readonly scope?: "lane" | "row" }
   | { readonly op: "drop-below"; readonly scores: Tensor3D; readonly threshold: number }
-  | { readonly op: "drop-range"; readonly from: number; readonly keepLast: number };
+  | { readonly op: "drop-range"; readonly from: number; readonly keepLast: number | readonly number[] };
 
 /** Read access to a layer's entries in an evict or observe phase. `slots` = longest lane; shorter ones are padded. */
 export interface EvictContext {

@@ -17,6 +17,11 @@ export function registerStore(backendName: string, factory: StoreFactory): void 
   registry().set(backendName, factory);
 }
 
+/** Whether a backend registered a store of its own. */
+export function hasOwnStore(backendName: string): boolean {
+  return registry().has(backendName);
+}
+
 /** A store on the current backend: its own if it registered one, else the reference store. */
 export function createStore(options: StoreOptions): LayerStore {
   const own = registry().get(tf.getBackend());

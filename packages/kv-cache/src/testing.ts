@@ -1,1 +1,9 @@
-export {};
+export {
+  type DescribePolicyOptions,
+  describePolicies,
+  describePolicy,
+  type PolicyRow,
+} from "./testing/describe-policy.js";
+export type { TextTokens } from "./testing/draw-texts.js";
+export type { Law, LawOutcome, LawSubject } from "./testing/law.js";
+export { allLaws } from "./testing/laws/all-laws.js";

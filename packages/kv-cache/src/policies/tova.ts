@@ -20,7 +20,13 @@ export function tova(options: TovaOptions = {}): CachePolicy {
   const budget = options.budget ?? 256;
   checkCount("tova", "budget", budget, 1);
   const layerPolicy: LayerPolicy = {
-    traits: { rotation: "at-write", columns: ["position", "mass"], massQueries: 1, lossless: false, chunking: "defines" },
+    traits: {
+      rotation: "at-write",
+      columns: ["position", "mass"],
+      massQueries: 1,
+      lossless: false,
+      chunking: "defines",
+    },
     decide: () => ({ op: "append" }),
     observe: (seen) => ({
       // the mean over all query heads of the layer is the mean of the groups' means

@@ -44,13 +44,17 @@ export function window(options: WindowOptions = {}): CachePolicy {
     chunking: prefill === "exact" ? "exact" : "defines",
   };
   const trim: DropOp = { op: "drop-range", from: sinks, keepLast: recent };
-  const oneToken = (context: EvictContext) => context.step.tokens === 1;
+  // several tokens at once: each query still needs what the next one drops, so the band hides and the trim follows;
+  // row by row, because a row must not depend on how many tokens its neighbours get
+  const trimOneToken = ({ step }: EvictContext): DropOp => ({
+    ...trim,
+    keepLast: step.lengths.map((length) => (length === 1 ? recent : Number.POSITIVE_INFINITY)),
+  });
   const layerPolicy: LayerPolicy = {
     traits,
     decide: () => ({ op: "append" }),
-    // several tokens at once: each query still needs what the next one drops, so the band hides and the trim follows
-    evictBefore: (context) => (evict === "before" && oneToken(context) ? trim : undefined),
-    evictAfter: (context) => (evict === "before" && oneToken(context) ? undefined : trim),
+    ...(evict === "before" ? { evictBefore: trimOneToken } : {}),
+    evictAfter: () => trim,
   };
   const extras = [
     reindexed ? ",positions=reindexed" : "",

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { shareTensor } from "./share-tensor.js";
 
 /**
  * Packs the real tokens of each lane behind one another: `[rows, heads, tokens, ...rest]` → `[M, ...rest]`, lane-major.
@@ -43,7 +44,7 @@ export function sliceRows(x: tf.Tensor, start: number, count: number): tf.Tensor
 export function concatRows(pieces: readonly tf.Tensor[], like: tf.Tensor): tf.Tensor {
   const full = pieces.filter((piece) => (piece.shape[0] as number) > 0);
   if (full.length === 0) return sliceRows(like, 0, 0);
-  return full.length === 1 ? tf.clone(full[0] as tf.Tensor) : tf.concat(full, 0);
+  return full.length === 1 ? shareTensor(full[0] as tf.Tensor) : tf.concat(full, 0);
 }
 
 /**

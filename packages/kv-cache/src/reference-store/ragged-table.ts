@@ -1,6 +1,7 @@
 import { cacheWrite } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import { sliceRows, takeRows } from "./lanes.js";
+import { shareTensor } from "./share-tensor.js";
 
 /** What one write adds to a {@link RaggedTable}: a value for every field, lane-major. */
 export interface TableWrite {
@@ -110,7 +111,7 @@ export class RaggedTable {
   /** Adds or replaces a field; the old tensor is disposed. */
   setField(name: string, value: tf.Tensor): void {
     const old = this.fields[name];
-    this.fields[name] = tf.keep(tf.clone(value));
+    this.fields[name] = tf.keep(shareTensor(value));
     old?.dispose();
   }
 

@@ -10,6 +10,7 @@ import { emptyMergeTensors, joinLanes, type MergeTensors, mergeTokens, pickLanes
 import { RaggedTable } from "./ragged-table.js";
 import { blankChannel, rotateAndBlank } from "./rotate-and-blank.js";
 import { selectKept } from "./select-kept.js";
+import { shareTensor } from "./share-tensor.js";
 import { forEver, visibleUntil } from "./visibility.js";
 
 /** Field of the running step: first query position that sees an entry. */
@@ -178,7 +179,7 @@ export class ReferenceStore implements LayerStore {
 
   snapshot(): StoreState {
     const tensors: Record<string, tf.Tensor> = {};
-    for (const [name, tensor] of Object.entries(this.allTensors())) tensors[name] = tf.keep(tf.clone(tensor));
+    for (const [name, tensor] of Object.entries(this.allTensors())) tensors[name] = tf.keep(shareTensor(tensor));
     return { tensors, lengths: [...this.table.lengths] };
   }
 
@@ -373,14 +374,14 @@ export class ReferenceStore implements LayerStore {
 
   private setMerging(next: MergeTensors | undefined): void {
     const old = this.merging;
-    this.merging = next && { sums: tf.keep(tf.clone(next.sums)), count: tf.keep(tf.clone(next.count)) };
+    this.merging = next && { sums: tf.keep(shareTensor(next.sums)), count: tf.keep(shareTensor(next.count)) };
     old?.sums.dispose();
     old?.count.dispose();
   }
 
   private setOwn(next: { keys: tf.Tensor4D; values: tf.Tensor4D } | undefined): void {
     const old = this.own;
-    this.own = next && { keys: tf.keep(tf.clone(next.keys)), values: tf.keep(tf.clone(next.values)) };
+    this.own = next && { keys: tf.keep(shareTensor(next.keys)), values: tf.keep(shareTensor(next.values)) };
     old?.keys.dispose();
     old?.values.dispose();
   }

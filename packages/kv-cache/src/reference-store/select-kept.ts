@@ -17,7 +17,12 @@ export function selectKept(
   const scoreOf = (lane: number, slot: number) => scores?.[lane * slots + slot] ?? 0;
   const range = (length: number) => Array.from({ length }, (_, i) => i);
   if (op.op === "drop-range") {
-    return laneLengths.map((length) => range(length).filter((slot) => slot < op.from || slot >= length - op.keepLast));
+    const { from, keepLast } = op;
+    const last = (lane: number) =>
+      typeof keepLast === "number" ? keepLast : (keepLast[Math.floor(lane / kvHeads)] ?? 0);
+    return laneLengths.map((length, lane) =>
+      range(length).filter((slot) => slot < from || slot >= length - last(lane)),
+    );
   }
   if (op.op === "drop-below") {
     return laneLengths.map((length, lane) => range(length).filter((slot) => scoreOf(lane, slot) >= op.threshold));

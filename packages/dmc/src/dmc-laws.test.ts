@@ -1,0 +1,39 @@
+import { describePolicies, type LawSubject, type PolicyRow } from "@kvfold/kv-cache/testing";
+import { decisionLogits, mergeEdge } from "./decide.js";
+import { dmc } from "./dmc.js";
+import { type DmcOptions, resolveDmcOptions } from "./dmc-options.js";
+
+/** Draws the decision neurons around the offset, so that about half of the tokens merge and weights differ. */
+function shapeTokens(options: DmcOptions): NonNullable<LawSubject["shapeTokens"]> {
+  const { offset, neuron, threshold } = resolveDmcOptions(options);
+  const middle = offset + mergeEdge(threshold);
+  return ({ q, k, headDim }, random) => {
+    const channel = neuron === "first" ? 0 : headDim - 1;
+    const around = (center: number) => center + 4 * (random() - 0.5);
+    for (let i = channel; i < k.length; i += headDim) k[i] = around(middle);
+    for (let i = channel; i < q.length; i += headDim) q[i] = around(-offset);
+  };
+}
+
+function row(options: DmcOptions): PolicyRow {
+  const resolved = resolveDmcOptions(options);
+  const edge = mergeEdge(resolved.threshold);
+  return {
+    policy: () => dmc(options),
+    // an offset that no key reaches
+    allAppend: () => dmc({ ...options, offset: 1000 }),
+    shapeTokens: shapeTokens(options),
+    margin: ({ q, k }) =>
+      decisionLogits(q, k, resolved)
+        .merge.dataSync<"float32">()
+        .reduce((nearest, logit) => Math.min(nearest, Math.abs(logit - edge)), Number.POSITIVE_INFINITY),
+  };
+}
+
+describePolicies([
+  row({}),
+  row({ window: 3 }),
+  row({ window: null }),
+  row({ neuron: "first", window: 4 }),
+  row({ threshold: 0.3 }),
+]);
