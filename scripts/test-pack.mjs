@@ -33,7 +33,8 @@ function run() {
   const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   writeFileSync(join(app, "package.json"), '{ "private": true }\n');
   const tarballs = packages.map(({ tarball }) => tarball);
-  must("npm", ["install", "--no-audit", "--no-fund", ...tarballs, `vitest@${devDependencies.vitest}`], { cwd: app });
+  const testTools = ["vitest", "fast-check"].map((tool) => `${tool}@${devDependencies[tool]}`); // peers of `testing`
+  must("npm", ["install", "--no-audit", "--no-fund", ...tarballs, ...testTools], { cwd: app });
 
   for (const { name, manifest } of packages) {
     const exported = Object.keys(manifest.publishConfig?.exports ?? {});
