@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { importFailure, importOptional } from "./import-optional.js";
 
 describe("importOptional", () => {
@@ -11,6 +14,22 @@ describe("importOptional", () => {
   it("gives the module of a package that is there", async () => {
     const imported = await importOptional<{ version_cpu: string }>("@tensorflow/tfjs-backend-cpu");
     expect(imported).toHaveProperty("module.version_cpu", "4.22.0");
+  });
+
+  it("finds a package that only the running program sees", async () => {
+    const app = mkdtempSync(join(tmpdir(), "kvfold-app-"));
+    const [node, script] = process.argv as [string, string];
+    onTestFinished(() => {
+      process.argv = [node, script];
+      rmSync(app, { recursive: true, force: true });
+    });
+    const kernels = join(app, "node_modules", "@kvfold", "kernels-of-the-app");
+    mkdirSync(kernels, { recursive: true });
+    writeFileSync(join(kernels, "index.js"), 'exports.version = "1.2.3";\n');
+    writeFileSync(join(app, "main.js"), "");
+    process.argv = [node, join(app, "main.js")];
+    const imported = await importOptional("@kvfold/kernels-of-the-app");
+    expect(imported).toHaveProperty("module.version", "1.2.3");
   });
 });
 
