@@ -14,7 +14,10 @@ const require = createRequire(import.meta.url);
 export interface TfjsSuiteOptions {
   /** Name under which the backend registers itself with TensorFlow.js. */
   readonly backend: string;
-  /** Absolute paths of the modules that register it, imported in this order before the suite. */
+  /**
+   * Absolute paths of the modules that register it, imported in this order before the suite. A `.ts` module is bundled
+   * first, with its own copy of what it imports; the registries of TensorFlow.js are shared by all copies.
+   */
   readonly setupModules: readonly string[];
   /** Known failures. A rule that explains no failure is stale and has to go. Default none. */
   readonly ignore?: readonly IgnoreRule[];
@@ -36,21 +39,24 @@ export async function runTfjsSuite(options: TfjsSuiteOptions): Promise<SuiteOutc
   const folder = await mkdtemp(join(tmpdir(), "kvfold-tfjs-suite-"));
   try {
     const script = join(folder, "suite.cjs");
-    await bundle(script);
-    const report = await runChild(
-      script,
-      { backend, setupModules, jasmine: require.resolve("jasmine-core") },
-      timeoutMs,
-    );
+    await bundle(fileURLToPath(new URL("suite-child.ts", import.meta.url)), script);
+    const setup = setupModules.map(async (module, i) => {
+      if (!module.endsWith(".ts")) return module;
+      const bundled = join(folder, `setup-${i}.cjs`);
+      await bundle(module, bundled);
+      return bundled;
+    });
+    const task = { backend, setupModules: await Promise.all(setup), jasmine: require.resolve("jasmine-core") };
+    const report = await runChild(script, task, timeoutMs);
     return classifyFailures(report, ignore);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function bundle(outfile: string): Promise<void> {
+async function bundle(entry: string, outfile: string): Promise<void> {
   await build({
-    entryPoints: [fileURLToPath(new URL("suite-child.ts", import.meta.url))],
+    entryPoints: [entry],
     outfile,
     bundle: true,
     platform: "node",
