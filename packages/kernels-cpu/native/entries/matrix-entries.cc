@@ -1,0 +1,47 @@
+// Entry points of matrix products.
+#include "../entry-point.h"
+#include "../matrix/gemm-f32.h"
+#include "../napi-args.h"
+
+namespace kvfold {
+namespace {
+
+/**
+ * matmulF32(a, b, out, batch, m, n, k, transposeA, transposeB, aStep, bStep)
+ * a is [m, k], or [k, m] with transposeA; b is [k, n], or [n, k] with transposeB; steps in floats, 0 to repeat.
+ */
+napi_value MatmulF32(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const Span<float> a = args.floats(0);
+  const Span<float> b = args.floats(1);
+  const Span<float> out = args.floats(2);
+  const int64_t batch = args.size(3), m = args.size(4), n = args.size(5), k = args.size(6);
+  const bool transposeA = args.flag(7), transposeB = args.flag(8);
+  const int64_t aStep = args.size(9), bStep = args.size(10);
+  // Sizes are below 2^53 but their products may not fit, so they are first bounded by the arrays.
+  const auto fits = [](int64_t length, int64_t rows, int64_t columns) {
+    return rows == 0 || columns == 0 || (rows <= length && columns <= length / rows);
+  };
+  args.require(fits(a.length, m, k) && fits(b.length, k, n) && fits(out.length, m, n), "matrices do not fit their arrays");
+  if (!args.ok()) return nullptr;
+  if (m == 0 || n == 0 || batch == 0) return nullptr;
+  args.require(batch <= out.length / (m * n) && (k == 0 || (aStep <= (a.length - m * k) / (batch > 1 ? batch - 1 : 1) &&
+                                                             bStep <= (b.length - k * n) / (batch > 1 ? batch - 1 : 1))),
+               "the batch does not fit its arrays");
+  if (!args.ok()) return nullptr;
+  const MatrixF32 left = transposeA ? MatrixF32{a.data, 1, m} : MatrixF32{a.data, k, 1};
+  const MatrixF32 right = transposeB ? MatrixF32{b.data, 1, k} : MatrixF32{b.data, n, 1};
+  args.require(gemmF32(left, right, out.data, m, n, k, batch, aStep, bStep), "out of memory");
+  return nullptr;
+}
+
+const EntryPoint entries[] = {
+    {"matmulF32", MatmulF32},
+};
+
+}  // namespace
+
+extern const EntryTable matrixEntries;
+const EntryTable matrixEntries = entryTable(entries);
+
+}  // namespace kvfold

@@ -1,0 +1,159 @@
+#include "gemm-f32.h"
+
+#include <cstring>
+
+#include "../system/memory-pool.h"
+#include "../system/runtime.h"
+#include "../system/thread-pool.h"
+
+namespace kvfold {
+namespace {
+
+// A strip of A of this depth (14 x 384 floats, 21 KB) stays in the first-level cache while strips of B stream past it.
+constexpr int64_t blockDepth = 384;
+// Packed copies of one block: A up to 1.5 MB in all, B up to 6 MB.
+constexpr int64_t blockRows = 1008;
+constexpr int64_t blockColumns = 4096;
+// One piece of work: this many columns of packed B (at most 1 MB) are used by several strips of A from the second level.
+constexpr int64_t pieceColumns = 512;
+// Products with fewer multiplications are done at once by the calling thread.
+constexpr int64_t smallProduct = 32 * 32 * 32;
+
+int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+struct Block {
+  const GemmF32Kernels& kernels;
+  const MatrixF32& a;
+  const MatrixF32& b;
+  int64_t row, rows, column, columns, k, depth;
+  float* packedA;
+  float* packedB;
+
+  int64_t stripsA() const { return (rows + kernels.rows - 1) / kernels.rows; }
+  int64_t stripsB() const { return (columns + kernels.columns - 1) / kernels.columns; }
+  float* stripA(int64_t i) const { return packedA + i * kernels.rows * depth; }
+  float* stripB(int64_t j) const { return packedB + j * kernels.columns * depth; }
+
+  void packStripA(int64_t i) const {
+    const int64_t first = i * kernels.rows;
+    kernels.packA(a, row + first, smaller(kernels.rows, rows - first), k, depth, stripA(i));
+  }
+  void packStripB(int64_t j) const {
+    const int64_t first = j * kernels.columns;
+    kernels.packB(b, k, depth, column + first, smaller(kernels.columns, columns - first), stripB(j));
+  }
+  /** Tiles of one strip of A against the strips `[begin, end)` of B. */
+  void multiply(int64_t i, int64_t begin, int64_t end, float* c, int64_t stride) const {
+    const int64_t top = i * kernels.rows;
+    for (int64_t j = begin; j < end; j++) {
+      const int64_t left = j * kernels.columns;
+      kernels.tile(stripA(i), stripB(j), depth, c + (row + top) * stride + column + left, stride,
+                   smaller(kernels.rows, rows - top), smaller(kernels.columns, columns - left), k > 0);
+    }
+  }
+};
+
+int64_t packedBytes(const GemmF32Kernels& kernels, int64_t m, int64_t n, int64_t k) {
+  const int64_t depth = smaller(k, blockDepth);
+  return (roundUp(smaller(m, blockRows), kernels.rows) + roundUp(smaller(n, blockColumns), kernels.columns)) * depth * 4;
+}
+
+/** Visits the blocks of a product; for each output block the depth is cut in the same way whatever the threads. */
+template <class Visit>
+void eachBlock(const GemmF32Kernels& kernels, const MatrixF32& a, const MatrixF32& b, int64_t m, int64_t n, int64_t k,
+               float* packed, Visit&& visit) {
+  for (int64_t column = 0; column < n; column += blockColumns) {
+    const int64_t columns = smaller(blockColumns, n - column);
+    for (int64_t at = 0; at < k; at += blockDepth) {
+      const int64_t depth = smaller(blockDepth, k - at);
+      for (int64_t row = 0; row < m; row += blockRows) {
+        const int64_t rows = smaller(blockRows, m - row);
+        float* packedA = packed + roundUp(columns, kernels.columns) * depth;
+        visit(Block{kernels, a, b, row, rows, column, columns, at, depth, packedA, packed}, row == 0);
+      }
+    }
+  }
+}
+
+void multiplyAlone(const GemmF32Kernels& kernels, const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_t n,
+                   int64_t k, float* packed) {
+  eachBlock(kernels, a, b, m, n, k, packed, [&](const Block& block, bool newB) {
+    if (newB) {
+      for (int64_t j = 0; j < block.stripsB(); j++) block.packStripB(j);
+    }
+    for (int64_t i = 0; i < block.stripsA(); i++) {
+      block.packStripA(i);
+      block.multiply(i, 0, block.stripsB(), c, n);
+    }
+  });
+}
+
+void multiplyTogether(const GemmF32Kernels& kernels, const MatrixF32& a, const MatrixF32& b, float* c, int64_t m,
+                      int64_t n, int64_t k, float* packed) {
+  eachBlock(kernels, a, b, m, n, k, packed, [&](const Block& block, bool newB) {
+    const int64_t stripsA = block.stripsA();
+    const int64_t stripsB = block.stripsB();
+    const int64_t packB = newB ? stripsB : 0;
+    parallelFor(packB + stripsA, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        if (i < packB) {
+          block.packStripB(i);
+        } else {
+          block.packStripA(i - packB);
+        }
+      }
+    });
+    const int64_t stripsEach = pieceColumns / kernels.columns;
+    const int64_t groups = (stripsB + stripsEach - 1) / stripsEach;
+    // Neighbouring items share their part of B.
+    parallelFor(groups * stripsA, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t item = begin; item < end; item++) {
+        const int64_t first = item / stripsA * stripsEach;
+        block.multiply(item % stripsA, first, smaller(first + stripsEach, stripsB), c, n);
+      }
+    });
+  });
+}
+
+}  // namespace
+
+bool gemmF32(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_t n, int64_t k, int64_t batch,
+             int64_t aStep, int64_t bStep) {
+  if (m == 0 || n == 0 || batch == 0) return true;
+  if (k == 0) {
+    memset(c, 0, static_cast<size_t>(batch * m * n) * sizeof(float));
+    return true;
+  }
+  const GemmF32Kernels& kernels = *kvfold::kernels().gemmF32;
+  const int64_t bytes = packedBytes(kernels, m, n, k);
+  const auto matrixOf = [](const MatrixF32& matrix, int64_t offset) {
+    return MatrixF32{matrix.data + offset, matrix.rowStride, matrix.columnStride};
+  };
+  const bool shareBatch = batch >= 2 * threadCount() || m * n * k <= smallProduct;
+  if (!shareBatch) {
+    Scratch packed(bytes);
+    if (!packed.ok()) return false;
+    for (int64_t i = 0; i < batch; i++) {
+      multiplyTogether(kernels, matrixOf(a, i * aStep), matrixOf(b, i * bStep), c + i * m * n, m, n, k,
+                       packed.as<float>());
+    }
+    return true;
+  }
+  bool ok = true;
+  const int64_t grain = 1 + smallProduct / (m * n * k);
+  parallelFor(batch, grain, [&](int64_t begin, int64_t end) {
+    Scratch packed(bytes);
+    if (!packed.ok()) {
+      __atomic_store_n(&ok, false, __ATOMIC_RELAXED);
+      return;
+    }
+    for (int64_t i = begin; i < end; i++) {
+      multiplyAlone(kernels, matrixOf(a, i * aStep), matrixOf(b, i * bStep), c + i * m * n, m, n, k,
+                    packed.as<float>());
+    }
+  });
+  return ok;
+}
+
+}  // namespace kvfold

@@ -1,0 +1,80 @@
+// Runs the C++ compiler over many sources at once.
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { commonFlags, instructionSets, nativeFolder, nativeSources } from "./native-sources.mjs";
+
+const scripts = [fileURLToPath(import.meta.url), fileURLToPath(new URL("native-sources.mjs", import.meta.url))];
+
+/** The machine's C++ compiler, or undefined. */
+export function findCompiler() {
+  return [process.env.CXX, "c++", "g++", "clang++"]
+    .filter(Boolean)
+    .find((name) => spawnSync(name, ["--version"], { stdio: "ignore" }).status === 0);
+}
+
+function run(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"] });
+    child.on("error", reject);
+    child.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(`${command} failed on ${args.at(-1)}`))));
+  });
+}
+
+/** True when `object` is newer than everything it was made from, these scripts included. */
+function upToDate(object) {
+  try {
+    const made = statSync(object).mtimeMs;
+    const rule = readFileSync(`${object}.d`, "utf8").replaceAll("\\\n", " ");
+    const sources = rule
+      .slice(rule.indexOf(":") + 1)
+      .split(/\s+/)
+      .filter(Boolean);
+    return [...sources, ...scripts].every((name) => statSync(name).mtimeMs < made);
+  } catch {
+    return false; // not compiled yet, or a header is gone
+  }
+}
+
+/**
+ * Compiles every source of the addon, the kernels once for each instruction set, and gives the object files.
+ *
+ * @param {{ compiler: string, folder: string, include: string[], flags?: string[], without?: (source: string) => boolean }}
+ * options where the objects go, extra flags, and which sources to leave out
+ */
+export async function compileNative({ compiler, folder, include, flags: extraFlags = [], without = () => false }) {
+  const { kernels, common } = nativeSources();
+  const sets = Object.entries(instructionSets[process.arch] ?? { scalar: [] });
+  const jobs = common.filter((source) => !without(source)).map((source) => ({ source, set: "common", flags: [] }));
+  for (const [set, flags] of sets) {
+    for (const source of kernels) jobs.push({ source, set, flags: [...flags, `-DKVFOLD_ISA=${set}`] });
+  }
+  const objects = jobs.map(({ source, set }) =>
+    join(folder, set, `${relative(nativeFolder, source).replaceAll("/", "-")}.o`),
+  );
+  const queue = jobs.map((job, i) => ({ ...job, object: objects[i] }));
+  const worker = async () => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      const { source, object, flags } = job;
+      if (upToDate(object)) continue;
+      mkdirSync(dirname(object), { recursive: true });
+      const includes = include.flatMap((path) => ["-isystem", path]);
+      const depends = ["-MMD", "-MF", `${object}.d`];
+      await run(compiler, [
+        ...commonFlags,
+        ...extraFlags,
+        ...flags,
+        ...includes,
+        ...depends,
+        "-o",
+        object,
+        "-c",
+        source,
+      ]);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  return objects;
+}

@@ -1,0 +1,14 @@
+import type { KernelsPackage } from "@kvfold/core";
+import { loadKernels } from "./load-kernels.js";
+
+/** Loads the addon, after a trial in a child process, and says what it runs on; never throws. */
+export const probe: KernelsPackage["probe"] = () => {
+  try {
+    const kernels = loadKernels();
+    if (!kernels.available) return kernels;
+    const { instructionSet, threads } = kernels;
+    return { available: true, detail: `${instructionSet}, ${threads} ${threads === 1 ? "thread" : "threads"}` };
+  } catch (error) {
+    return { available: false, reason: error instanceof Error ? error.message : String(error) };
+  }
+};

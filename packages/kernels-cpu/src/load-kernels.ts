@@ -1,0 +1,85 @@
+import { KvfoldError } from "@kvfold/core";
+import { addonPath } from "./addon-path.js";
+import { type InstructionSet, instructionSets, type NativeAddon } from "./native-addon.js";
+import { probeAddon } from "./probe-addon.js";
+
+/** Settings of the native kernels. They hold for the whole process, worker threads included. */
+export interface LoadKernelsOptions {
+  /** Threads that compute, the calling one included. Default: the physical cores that this process may run on. */
+  readonly threads?: number;
+  /** Instruction set to use; default the best one that the machine runs. Forcing a lower one is for tests and comparisons. */
+  readonly instructionSet?: InstructionSet;
+}
+
+/** The native kernels as loaded, or why they cannot be. */
+export type LoadedKernels =
+  | {
+      readonly available: true;
+      readonly addon: NativeAddon;
+      readonly instructionSet: InstructionSet;
+      /** Instruction sets that this machine runs. */
+      readonly supported: readonly InstructionSet[];
+      readonly threads: number;
+    }
+  | {
+      readonly available: false;
+      /** End of a sentence that says why, with the remedy. */
+      readonly reason: string;
+    };
+
+let loaded: NativeAddon | { reason: string } | undefined;
+
+/**
+ * Loads the addon once, in this thread, and applies the settings that are given. The first call in a process starts the
+ * thread pool with its default size.
+ *
+ * @throws KvfoldError `kernels-threads` when `threads` is not a whole number from 1 to 256
+ * @throws KvfoldError `kernels-instruction-set` when the machine does not run the set that was asked for
+ */
+export function loadKernels(options: LoadKernelsOptions = {}): LoadedKernels {
+  loaded ??= loadAddon();
+  if ("reason" in loaded) return { available: false, reason: loaded.reason };
+  applySettings(loaded, options);
+  const { instructionSet, supported, threads } = loaded.describe();
+  return { available: true, addon: loaded, instructionSet, supported, threads };
+}
+
+function loadAddon(): NativeAddon | { reason: string } {
+  const path = addonPath();
+  if (path === undefined) {
+    return {
+      reason: `no addon for ${process.platform}-${process.arch}: build it with a C++ compiler (npm run build:native)`,
+    };
+  }
+  const failure = probeAddon(path);
+  if (failure !== undefined) return { reason: failure };
+  const module = { exports: {} as NativeAddon };
+  process.dlopen(module, path);
+  const addon = module.exports;
+  const { threads, cores } = addon.describe();
+  if (threads === 1) addon.setThreads(cores); // else another worker thread of this process has set it
+  return addon;
+}
+
+function applySettings(addon: NativeAddon, { threads, instructionSet }: LoadKernelsOptions): void {
+  if (threads !== undefined) {
+    if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
+      const { cores } = addon.describe();
+      throw new KvfoldError(
+        "kernels-threads",
+        `threads must be a whole number from 1 to 256, got ${threads}; this process may run on ${cores} cores.`,
+      );
+    }
+    addon.setThreads(threads);
+  }
+  if (
+    instructionSet !== undefined &&
+    !(instructionSets.includes(instructionSet) && addon.setInstructionSet(instructionSet))
+  ) {
+    const { supported } = addon.describe();
+    throw new KvfoldError(
+      "kernels-instruction-set",
+      `This machine does not run the instruction set "${instructionSet}"; it runs: ${supported.join(", ")}.`,
+    );
+  }
+}

@@ -1,0 +1,29 @@
+import "@tensorflow/tfjs-backend-cpu";
+import * as tf from "@tensorflow/tfjs-core";
+import { loadKernels } from "./load-kernels.js";
+import { NativeBackend } from "./native-backend.js";
+import { nativeKernels } from "./native-kernels.js";
+
+/** Name of the backend in TensorFlow.js. */
+export const backendName = "native";
+
+// Above wasm and webgl (2) and tfjs-node (3): the default wherever its addon loads.
+const priority = 4;
+
+/** Registers the backend and its kernels with TensorFlow.js; the addon is loaded when the backend is first used. */
+export function registerNative(): void {
+  if (tf.findBackendFactory(backendName) !== null) return;
+  for (const kernel of nativeKernels) tf.registerKernel({ ...kernel, backendName });
+  for (const kernel of tf.getKernelsForBackend("cpu")) {
+    if (tf.getKernel(kernel.kernelName, backendName) === undefined) tf.registerKernel({ ...kernel, backendName });
+  }
+  tf.registerBackend(
+    backendName,
+    () => {
+      const kernels = loadKernels();
+      if (!kernels.available) throw new Error(kernels.reason);
+      return new NativeBackend(kernels.addon);
+    },
+    priority,
+  );
+}
