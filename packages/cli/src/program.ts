@@ -30,6 +30,9 @@ export function program(): Command {
     .version(version)
     .usage("<command> [arguments]")
     .helpCommand(false)
+    .configureHelp({
+      subcommandTerm: (command) => `${command.name()} ${command.usage().replace("[options]", "").trim()}`,
+    })
     .exitOverride()
     .addHelpText(
       "after",

@@ -8,7 +8,7 @@ import { Progress } from "../terminal/progress.js";
 /** `kvfold convert IN OUT`: writes a model as a Hugging Face folder. */
 export function convertCommand(): Command {
   return commonOptions(new Command("convert"))
-    .summary("write a model as a Hugging Face folder")
+    .summary("write a Hugging Face folder")
     .description("Writes a GGUF file (or another folder) as a Hugging Face folder. Nothing is overwritten.")
     .argument("<IN>", ".gguf file, folder, hub id, or demo")
     .argument("<OUT>", "new folder")

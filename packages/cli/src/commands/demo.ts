@@ -18,7 +18,7 @@ const PAGE_TOKENS = 256;
 /** `kvfold demo`: the same prompt and page under every policy, with the bundled model. */
 export function demoCommand(): Command {
   return commonOptions(new Command("demo"))
-    .summary("see every policy at work on the bundled model")
+    .summary("every policy at work on a small model")
     .description("Generates from one prompt, and scores one page, under every cache policy; needs no network.")
     .addOption(backendOption())
     .action(run);
@@ -74,7 +74,7 @@ async function scorePage({ model, policies }: OpenedModel, page: string, signal:
   );
   print(
     "\nThe bundled model is not retrofitted yet: under 'dmc' it appends almost every token, and a lower threshold makes it\n" +
-      "merge at random, which costs quality. Deciding what to merge is what a model learns when it is retrofitted by training.",
+      "merge without having learned what to merge, which costs quality. Learning that is what retrofitting by training does.",
   );
 }
 

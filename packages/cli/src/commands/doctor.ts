@@ -8,7 +8,7 @@ import { version } from "../version.js";
 /** `kvfold doctor`: which backends run here, and why the others do not. */
 export function doctorCommand(): Command {
   return commonOptions(new Command("doctor"))
-    .summary("say which backends run here, and why others do not")
+    .summary("which backends run here, and why not")
     .description("Tries every TensorFlow.js backend that kvfold knows, best first, and says why one cannot run.")
     .addOption(jsonOption())
     .action(run);

@@ -21,7 +21,7 @@ interface Options {
 /** `kvfold eval MODEL --text FILE | --recall`: quality, bytes and speed of policies, by decoding through the cache. */
 export function evalCommand(): Command {
   return commonOptions(new Command("eval"))
-    .summary("measure quality, bytes and speed of cache policies")
+    .summary("quality, bytes and speed of policies")
     .description(
       "Scores cache policies by decoding through the cache: perplexity, divergence and agreement with the full cache on a\n" +
         "text, or recall of stated facts; beside them tokens, entries, bytes and speed.",

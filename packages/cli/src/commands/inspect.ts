@@ -7,7 +7,7 @@ import { print, printJson, printTable } from "../terminal/output.js";
 /** `kvfold inspect MODEL`: what a model is, without loading it. */
 export function inspectCommand(): Command {
   return commonOptions(new Command("inspect"))
-    .summary("show architecture, tensors and tokenizer of a model")
+    .summary("architecture, tensors and tokenizer")
     .description("Shows what a model is, from its config and the headers of its files: nothing is loaded.")
     .argument("<MODEL>", "folder, .gguf file, hub id, or demo")
     .addOption(jsonOption())

@@ -17,7 +17,7 @@ interface Options {
 /** `kvfold plan MODEL`: what a cache will need, before any weight is loaded. */
 export function planCommand(): Command {
   return commonOptions(new Command("plan"))
-    .summary("bytes, sequences and FLOPs, before any weight is loaded")
+    .summary("bytes and FLOPs, before loading weights")
     .description(
       "Plans from the model's config alone: bytes a token, sequences that fit in memory beside the weights (float32), and\n" +
         "floating-point operations a token, for each policy. dmc is planned with the ratio it was retrofitted for.",

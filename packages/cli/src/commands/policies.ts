@@ -6,7 +6,7 @@ import { table } from "../terminal/table.js";
 /** `kvfold policies`: every policy, its options, their meaning and defaults. */
 export function policiesCommand(): Command {
   return commonOptions(new Command("policies"))
-    .summary("list cache policies and their options")
+    .summary("cache policies and their options")
     .description("Lists every cache policy: how its SPEC is written, and what each option means.")
     .addOption(jsonOption())
     .action(run);

@@ -28,7 +28,7 @@ export async function openModel(name: string, specs: readonly string[], backend:
   const policies = await readPolicies(wanted, config);
   const choice = await chooseBackend({ prefer: backend });
   if (choice.name === "cpu" && backend === "auto") note(`running on the slow backend 'cpu'; 'kvfold doctor' says why.`);
-  const progress = new Progress(`loading ${name}`);
+  const progress = new Progress("loading weights");
   try {
     const model = await loadLocalModel(path, { onProgress: (done, total) => progress.update(done, total) });
     return { model, policies };

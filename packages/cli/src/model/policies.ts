@@ -1,5 +1,6 @@
 import type { CachePolicy } from "@kvfold/kv-cache";
 import type { ModelConfig } from "@kvfold/models";
+import { note } from "../terminal/output.js";
 import { UsageError } from "../usage-error.js";
 
 /** A policy with the SPEC that the user gave. */
@@ -16,6 +17,7 @@ export async function readPolicies(specs: readonly string[], config: ModelConfig
     try {
       const policy = parsePolicy(spec, modelPolicies(config));
       checkLayers(policy, config);
+      if (policy.note !== undefined) note(`note: ${policy.note}`);
       return { spec, policy };
     } catch (cause) {
       throw new UsageError(`--policy ${spec.slice(0, 80)}: ${(cause as Error).message}`, { cause });

@@ -4,7 +4,7 @@ import { Progress } from "../terminal/progress.js";
 export async function resolvePath(model: string): Promise<string> {
   if (model === "demo") return (await import("@kvfold/demo-model")).modelPath;
   const { resolveModel } = await import("@kvfold/models");
-  const progress = new Progress(`downloading ${model}`);
+  const progress = new Progress("downloading");
   try {
     const { path } = await resolveModel(model, {
       onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),

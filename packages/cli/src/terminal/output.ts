@@ -15,9 +15,9 @@ export function printTable(columns: readonly Column[], rows: readonly (readonly 
   print(table(columns, rows, coloured()));
 }
 
-/** One JSON document on stdout. Numbers that are not finite become null. */
+/** One JSON document on stdout, in one line. Numbers that are not finite become null. */
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, undefined, 2));
+  print(JSON.stringify(value));
 }
 
 /** A remark for the user on stderr. */

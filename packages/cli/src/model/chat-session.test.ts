@@ -1,0 +1,51 @@
+import { chooseBackend } from "@kvfold/core";
+import { sharedPath, skipReason } from "@kvfold/core/testing";
+import { full, window } from "@kvfold/kv-cache";
+import { type ChatMessage, encodeChat, type LanguageModel, loadLocalModel } from "@kvfold/models";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ChatSession } from "./chat-session.js";
+
+const path = sharedPath("models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
+
+describe.skipIf(path === undefined)(
+  `ChatSession (${skipReason("models/SmolLM2-135M-Instruct")})`,
+  { timeout: 120_000 },
+  () => {
+    let model: LanguageModel;
+    beforeAll(async () => {
+      await chooseBackend();
+      model = await loadLocalModel(path as string);
+    }, 60_000);
+    afterAll(() => model.dispose());
+
+    it("answers what a run of the whole conversation from the start answers, but feeds only what is new", async () => {
+      const session = new ChatSession(model, full());
+      const messages: ChatMessage[] = [];
+      for (const question of ["What is the capital of France?", "And of Italy?"]) {
+        const before = session.cache.tokens[0] ?? 0;
+        let answer = "";
+        for await (const text of session.reply(question, { maxTokens: 16 })) answer += text;
+        messages.push({ role: "user", content: question });
+        const prompt = encodeChat(model.tokenizer, messages, { addGenerationPrompt: true });
+        const { rows } = await model.generate(prompt, { maxTokens: 16 }).result();
+        expect(answer).toBe(rows[0]?.text);
+        messages.push({ role: "assistant", content: answer });
+        expect(session.cache.tokens[0]).toBeLessThan(prompt.length + 16);
+        expect(session.cache.tokens[0]).toBeGreaterThan(before);
+      }
+      session.dispose();
+    });
+
+    it("starts over where an evicting cache cannot go back", async () => {
+      const session = new ChatSession(model, window({ sinks: 2, recent: 24 }));
+      for (const question of ["Hello", "Who are you?"]) {
+        const stop = new AbortController();
+        let pieces = 0;
+        for await (const _ of session.reply(question, { maxTokens: 40, signal: stop.signal }))
+          if (++pieces === 4) stop.abort();
+        expect(session.cache.stats().entries).toBeLessThanOrEqual(26 * model.config.layers * model.config.kvHeads);
+      }
+      session.dispose();
+    });
+  },
+);
