@@ -37,8 +37,9 @@ export const dmcPool = defineKernel<DmcPoolInputs, DmcPoolAttrs, tf.Tensor[]>({
       const chain = tf.mul(alpha, tf.tensor3d(follows, [1, 1, tokens])) as tf.Tensor3D;
       const weighted = tf.mul(items, tf.expandDims(omega, -1)) as tf.Tensor4D;
       let numerator: tf.Tensor = weighted;
-      let z: tf.Tensor = omega;
-      let coefficient: tf.Tensor = tf.onesLike(omega);
+      // 1 everywhere, but made of alpha: its gradient exists (as 0) where nothing reaches back
+      let coefficient: tf.Tensor = tf.add(tf.mul(chain, 0), 1);
+      let z: tf.Tensor = tf.mul(coefficient, omega);
       for (let back = 1; back < Math.min(window, tokens); back++) {
         coefficient = tf.mul(coefficient, delayed(chain, back - 1));
         numerator = tf.add(numerator, tf.mul(tf.expandDims(coefficient, -1), delayed(weighted, back)));

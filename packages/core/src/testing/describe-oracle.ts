@@ -3,7 +3,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-wasm";
 import { afterAll, describe, expect, it } from "vitest";
 import { expectClose } from "./expect-close.js";
-import type { KernelSuite, RunnableCase } from "./kernel-suite.js";
+import { gradientInputs, type KernelSuite, type RunnableCase } from "./kernel-suite.js";
 import { seeded } from "./seeded.js";
 
 /** A tensor as plain numbers. */
@@ -40,7 +40,7 @@ export function describeOracle<A extends object>(suite: KernelSuite, oracle: Ora
         });
         const upstream = expected.map((values, i) => seeded(7 + i).normals(values.length));
         const loss = (varied: Record<string, HostArray>) => dot(oracle(varied, example.attrs as A), upstream);
-        for (const name of suite.differentiable.filter((n) => n in inputs)) {
+        for (const name of gradientInputs(suite, inputs)) {
           const gradient = gradientOf(example, inputs, name, upstream);
           const at = spread(gradient.length);
           const numeric = at.map((index) => centralDifference(loss, host, name, index));

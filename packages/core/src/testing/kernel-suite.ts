@@ -24,6 +24,11 @@ export interface RunnableCase {
   reference(inputs: Record<string, tf.Tensor>): tf.Tensor[];
 }
 
+/** The differentiable inputs of a case that have a gradient to compare: floats, and not empty. */
+export function gradientInputs(suite: KernelSuite, inputs: Readonly<Record<string, tf.Tensor>>): string[] {
+  return suite.differentiable.filter((name) => inputs[name]?.dtype === "float32" && inputs[name].size > 0);
+}
+
 /** A kernel with its conformance cases. */
 export interface KernelSuite {
   readonly kernelName: string;
