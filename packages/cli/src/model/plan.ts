@@ -18,7 +18,7 @@ export interface PolicyPlan {
 const FLOAT_BYTES = 4;
 
 /** Weights that take part in every token: projections, MLP and output head. */
-export function matrixWeights(config: ModelConfig): number {
+function matrixWeights(config: ModelConfig): number {
   const { hiddenSize, intermediateSize, layers, queryHeads, kvHeads, headDim, vocabSize } = config;
   const attention = hiddenSize * headDim * (2 * queryHeads + 2 * kvHeads);
   return layers * (attention + 3 * hiddenSize * intermediateSize) + vocabSize * hiddenSize;

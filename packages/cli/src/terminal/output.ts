@@ -1,7 +1,7 @@
 import { type Column, table } from "./table.js";
 
 /** Whether stdout shows colours: only on a terminal, and not when the user has set NO_COLOR. */
-export function coloured(): boolean {
+function coloured(): boolean {
   return process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
 }
 

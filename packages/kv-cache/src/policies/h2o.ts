@@ -70,7 +70,7 @@ function resolveH2oOptions(options: H2oOptions): { heavy: number; recent: number
 }
 
 /** Scores with those of the newest `recent` tokens raised above all others. */
-export function protectNewest(context: EvictContext, scores: tf.Tensor3D, recent: number): tf.Tensor3D {
+function protectNewest(context: EvictContext, scores: tf.Tensor3D, recent: number): tf.Tensor3D {
   const ends = context.step.starts.map((start, row) => start + (context.step.lengths[row] ?? 0) - recent);
   const firstProtected = tf.tensor(ends, [ends.length, 1, 1], "int32");
   const isNew = tf.greaterEqual(context.column("position"), firstProtected);
