@@ -1,7 +1,7 @@
 import { KvfoldError } from "@kvfold/core";
 
 /** Name and version of the file format; a reader refuses other versions. */
-export const cacheFormat = { format: "kvfold-cache", version: 1 } as const;
+const cacheFormat = { format: "kvfold-cache", version: 1 } as const;
 
 /** Sizes of the model that a cache belongs to. */
 export interface CacheShape {

@@ -19,7 +19,7 @@ export interface LawCase {
 }
 
 /** Traits of every layer of a subject's policy, in a model of the given shape. */
-export function traitsOf(subject: LawSubject, shape: Pick<LawCase, "queryHeads" | "kvHeads" | "headDim">) {
+function traitsOf(subject: LawSubject, shape: Pick<LawCase, "queryHeads" | "kvHeads" | "headDim">) {
   const layers = subject.layers ?? 2;
   const policy = subject.policy();
   return Array.from(
