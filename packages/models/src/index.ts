@@ -37,7 +37,7 @@ export { logProbabilities, type TokenLogProbability } from "./sampling/log-proba
 export { Random } from "./sampling/random.js";
 export { Sampler } from "./sampling/sampler.js";
 export type { SamplingOptions } from "./sampling/sampling-options.js";
-export { StopStrings } from "./text/stop-strings.js";
+export { type StopResult, StopStrings } from "./text/stop-strings.js";
 export { TextStream } from "./text/text-stream.js";
 export { createTokenizer } from "./tokenizer/create-tokenizer.js";
 export { ggufToTokenizerConfig, ggufToTokenizerJson, tokenizerFromGguf } from "./tokenizer/gguf-tokenizer.js";

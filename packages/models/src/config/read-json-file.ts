@@ -40,7 +40,7 @@ export async function readTextFile(path: string, options: ReadJsonOptions): Prom
 }
 
 /** Parses JSON text; the error says where it breaks off. */
-export function parseJson(text: string, options: Pick<ReadJsonOptions, "code" | "where">): unknown {
+function parseJson(text: string, options: Pick<ReadJsonOptions, "code" | "where">): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -9,7 +9,7 @@ export class TextStream {
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   private atStart: boolean;
 
-  /** @param continues true when tokens of the same text came before, so that a leading space is part of it. Default false. */
+  /** @param options.continues true when tokens of the same text came before, so that a leading space is part of it. Default false. */
   constructor(tokenizer: Tokenizer, options: { readonly continues?: boolean } = {}) {
     this.tokenizer = tokenizer;
     this.atStart = tokenizer.stripsLeadingSpace && !(options.continues ?? false);

@@ -6,7 +6,7 @@ export const TOKENIZER_ERROR = "tokenizer-malformed";
 /** Most tokens, and most merges, that a vocabulary may have; the largest real ones have 262,144. */
 const MAX_ENTRIES = 1 << 22;
 /** Longest token in characters; the longest real ones are runs of some hundred spaces. */
-export const MAX_TOKEN_LENGTH = 16_384;
+const MAX_TOKEN_LENGTH = 16_384;
 
 /** A token that is found in the text before the model splits it. */
 export interface AddedTokenJson {
