@@ -70,7 +70,8 @@ function checkTensors(file: SafetensorsFile, header: CacheHeader): void {
 function restore(file: SafetensorsFile, header: CacheHeader, { policy, store }: DecodeCacheOptions): KvCache {
   const { layers, queryHeads, kvHeads, headDim, codec, tokens } = header;
   const own = store ? { store } : {};
-  const cache = new KvCache({ policy, layers, queryHeads, kvHeads, headDim, codec, rows: tokens.length, ...own });
+  // no rows yet: state that every row has from the start is allocated only once the file is known to hold it
+  const cache = new KvCache({ policy, layers, queryHeads, kvHeads, headDim, codec, rows: 0, ...own });
   const states: StoreState[] = [];
   try {
     const empty = cache.snapshotLayers();
@@ -83,7 +84,7 @@ function restore(file: SafetensorsFile, header: CacheHeader, { policy, store }: 
     for (const [layer, tensors] of wanted.entries()) {
       const read: Record<string, tf.Tensor> = {};
       states.push({ tensors: read, lengths: header.lengths[layer] ?? [] });
-      for (const [name, model] of tensors) read[name] = readTensor(file, layer, name, model, header);
+      for (const [name, model] of tensors) read[name] = readTensor(file, tensorName(layer, name), model);
     }
     cache.restoreLayers(states, tokens);
     return cache;
@@ -102,19 +103,10 @@ function checkNames(file: SafetensorsFile, wanted: readonly string[]): void {
   }
 }
 
-/** @param model the same tensor of an empty cache: its type, and its shape but for the entries */
-function readTensor(
-  file: SafetensorsFile,
-  layer: number,
-  name: string,
-  model: tf.Tensor,
-  header: CacheHeader,
-): tf.Tensor {
-  const title = tensorName(layer, name);
+/** @param model the same tensor of a cache without rows: its type, and its shape but for the first axis */
+function readTensor(file: SafetensorsFile, title: string, model: tf.Tensor): tf.Tensor {
   const { dtype, shape } = file.entry(title);
-  const entries = (header.lengths[layer] ?? []).reduce((a, b) => a + b, 0);
-  // an empty cache has 0 entries, so an axis of 0 is one of entries; state of lanes is there from the start
-  const expected = model.shape.map((size, axis) => (axis === 0 && size === 0 ? entries : size));
+  const expected = [shape[0] as number, ...model.shape.slice(1)]; // the store knows how long the first axis must be
   const type = model.dtype === "int32" ? "I32" : "F32";
   if (dtype !== type || shape.length !== expected.length || shape.some((size, axis) => size !== expected[axis])) {
     throw refusal(file.path, `${title} is ${dtype} [${shape}] in place of ${type} [${expected}]`);

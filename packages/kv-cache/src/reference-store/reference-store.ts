@@ -4,6 +4,7 @@ import type { DropOp, WriteOp } from "../policy.js";
 import type { Step } from "../step.js";
 import { stepPositions } from "../step.js";
 import type { Attended, CallSite, LayerStore, StepTensors, StoreOptions, StoreState } from "../store.js";
+import { checkState } from "./check-state.js";
 import { closedStates } from "./closed-states.js";
 import { packLanes, padLanes, takeRows } from "./lanes.js";
 import { emptyMergeTensors, joinLanes, type MergeTensors, mergeTokens, pickLanes, putLanes } from "./merge-state.js";
@@ -184,6 +185,7 @@ export class ReferenceStore implements LayerStore {
   }
 
   restore(state: StoreState): void {
+    checkState(state, Object.keys(this.table.fields), Object.keys(this.merging ?? {}));
     for (const name of Object.keys(this.table.fields)) this.table.setField(name, state.tensors[name] as tf.Tensor);
     this.table.lengths = [...state.lengths];
     const { sums, count } = state.tensors;
