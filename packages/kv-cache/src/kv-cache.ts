@@ -6,6 +6,7 @@ import type { CachePolicy } from "./policy.js";
 import type { Step } from "./step.js";
 import type { StoreFactory, StoreState } from "./store.js";
 import { createStore } from "./store-registry.js";
+import { tensorBytes } from "./tensor-bytes.js";
 
 /** What a cache is made for. */
 export interface KvCacheOptions {
@@ -196,7 +197,7 @@ export class KvCache {
     for (const layer of this.layerCaches) for (const [id, bytes] of layer.buffers()) all.set(id, bytes);
     for (const point of this.checkpoints) {
       for (const tensor of point.layers.flatMap((state) => Object.values(state.tensors))) {
-        all.set(tensor.dataId, tensor.size * tf.util.bytesPerElement(tensor.dtype));
+        all.set(tensor.dataId, tensorBytes(tensor));
       }
     }
     return all;

@@ -4,6 +4,7 @@ import type { DropOp, WriteOp } from "../policy.js";
 import type { Step } from "../step.js";
 import { stepPositions } from "../step.js";
 import type { Attended, CallSite, LayerStore, StepTensors, StoreOptions, StoreState } from "../store.js";
+import { tensorBytes } from "../tensor-bytes.js";
 import { checkState } from "./check-state.js";
 import { closedStates } from "./closed-states.js";
 import { packLanes, padLanes, takeRows } from "./lanes.js";
@@ -193,7 +194,7 @@ export class ReferenceStore implements LayerStore {
   }
 
   get stateBytes(): number {
-    return this.merging ? bytesOf(this.merging.sums) + bytesOf(this.merging.count) : 0;
+    return this.merging ? tensorBytes(this.merging.sums) + tensorBytes(this.merging.count) : 0;
   }
 
   get liveBytes(): number {
@@ -203,7 +204,7 @@ export class ReferenceStore implements LayerStore {
   }
 
   buffers(): ReadonlyMap<object, number> {
-    return new Map(Object.values(this.allTensors()).map((t) => [t.dataId, bytesOf(t)]));
+    return new Map(Object.values(this.allTensors()).map((t) => [t.dataId, tensorBytes(t)]));
   }
 
   dispose(): void {
@@ -391,10 +392,6 @@ export class ReferenceStore implements LayerStore {
   private allTensors(): Record<string, tf.Tensor> {
     return { ...this.table.fields, ...this.merging };
   }
-}
-
-function bytesOf(tensor: tf.Tensor): number {
-  return tensor.size * tf.util.bytesPerElement(tensor.dtype);
 }
 
 function isIndex(column: string): boolean {
