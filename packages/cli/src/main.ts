@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
 import { exitCodes } from "./exit-codes.js";
 import { program } from "./program.js";
-import { Interrupted } from "./terminal/interruptible.js";
+import { catchInterrupts, Interrupted } from "./terminal/interruptible.js";
 import { UsageError } from "./usage-error.js";
 
 /**
@@ -19,7 +19,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return exitCodes.ok;
   }
   try {
-    await kvfold.parseAsync([...args], { from: "user" });
+    await catchInterrupts(() => kvfold.parseAsync([...args], { from: "user" }));
     return exitCodes.ok;
   } catch (error) {
     return report(error, args.includes("--debug"));

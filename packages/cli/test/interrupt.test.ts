@@ -1,7 +1,10 @@
+import { sharedPath, skipReason } from "@kvfold/core/testing";
 import { pagePath } from "@kvfold/demo-model";
 import { describe, expect, it } from "vitest";
 import { startKvfold } from "./run-kvfold.js";
 
+const name = "models/SmolLM2-135M-Instruct";
+const smollm2 = sharedPath(`${name}/SmolLM2-135M-Instruct.Q4_1.gguf`);
 const timeout = 60_000;
 const endless = [
   "generate",
@@ -30,6 +33,17 @@ describe("Ctrl-C", { timeout }, () => {
     const { code, stdout } = await ended;
     expect(code).toBe(130);
     expect(stdout).toBe("");
+  });
+});
+
+describe("Ctrl-C in a chat", { timeout }, () => {
+  it.skipIf(smollm2 === undefined)(`stops the answer and leaves (${skipReason(name)})`, async () => {
+    const { child, ended } = startKvfold(["chat", smollm2 as string, "--max-tokens", "2000"]);
+    child.stdin.write("Tell me a very long story.\nAnd another one.\n");
+    child.stdout.once("data", () => child.kill("SIGINT"));
+    const { code, stdout } = await ended;
+    expect(code).toBe(130);
+    expect(stdout).toMatch(/^\S.*\n$/s);
   });
 });
 

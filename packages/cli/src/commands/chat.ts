@@ -3,9 +3,10 @@ import { setImmediate } from "node:timers/promises";
 import { Command } from "commander";
 import { ChatSession } from "../model/chat-session.js";
 import { openModel } from "../model/open-model.js";
+import { defaultSpec } from "../model/policies.js";
 import { backendOption, commonOptions, policyOption, positiveNumber, wholeNumber } from "../options.js";
 import { bytes, figure } from "../terminal/figures.js";
-import { Interrupted } from "../terminal/interruptible.js";
+import { Interrupted, onInterrupt } from "../terminal/interruptible.js";
 import { note } from "../terminal/output.js";
 
 interface Options {
@@ -36,7 +37,7 @@ export function chatCommand(): Command {
 async function run(name: string, options: Options): Promise<void> {
   const { model, policies } = await openModel(
     name,
-    options.policy === undefined ? [] : [options.policy],
+    (config) => [options.policy ?? defaultSpec(config)],
     options.backend,
   );
   const { encodeChat } = await import("@kvfold/models");
@@ -53,50 +54,46 @@ async function run(name: string, options: Options): Promise<void> {
   const stop = () => {
     if (answering && !answering.signal.aborted) {
       answering.abort();
-      return;
+      interrupted ||= process.stdin.isTTY !== true; // nobody is there to go on
+    } else {
+      interrupted = true;
+      lines.close();
     }
-    interrupted = true;
-    lines.close();
   };
   lines.on("SIGINT", stop); // a terminal in raw mode sends it here
-  process.on("SIGINT", stop);
-  const { temperature, maxTokens } = options;
   const seed = options.seed === undefined ? {} : { seed: options.seed };
-  const ask = () => {
-    if (process.stdin.isTTY) lines.prompt();
+  const { temperature, maxTokens } = options;
+  const answer = async (message: string) => {
+    answering = new AbortController();
+    for await (const text of session.reply(message, { maxTokens, temperature, signal: answering.signal, ...seed })) {
+      process.stdout.write(text);
+      await setImmediate(); // lets Ctrl-C through
+    }
+    process.stdout.write("\n");
+    answering = undefined;
   };
-  try {
+  const converse = async () => {
+    const ask = () => process.stdin.isTTY && lines.prompt();
     ask();
     for await (const line of lines) {
       const message = line.trim();
       if (message === "/exit") break;
-      if (message === "/stats") {
-        const { tokens, entries, compressionRatio, liveBytes } = session.cache.stats();
-        note(
-          `${figure(tokens)} tokens, ${figure(entries)} entries, CR ${figure(compressionRatio, 2)}, ${bytes(liveBytes)}`,
-        );
-      } else if (message !== "") {
-        answering = new AbortController();
-        for await (const text of session.reply(message, {
-          maxTokens,
-          temperature,
-          signal: answering.signal,
-          ...seed,
-        })) {
-          process.stdout.write(text);
-          await setImmediate(); // lets Ctrl-C through
-        }
-        process.stdout.write("\n");
-        if (answering.signal.aborted && !process.stdin.isTTY) interrupted = true;
-        answering = undefined;
-      }
+      if (message === "/stats") note(cacheFigures(session));
+      else if (message !== "") await answer(message);
       if (interrupted) break;
       ask();
     }
+  };
+  try {
+    await onInterrupt(stop, converse);
   } finally {
-    process.off("SIGINT", stop);
     lines.close();
     session.dispose();
   }
   if (interrupted) throw new Interrupted();
+}
+
+function cacheFigures({ cache }: ChatSession): string {
+  const { tokens, entries, compressionRatio, liveBytes } = cache.stats();
+  return `${figure(tokens)} tokens, ${figure(entries)} entries, CR ${figure(compressionRatio, 2)}, ${bytes(liveBytes)}`;
 }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { type EvalRow, evalRow } from "../eval-row.js";
 import { noteLongContext, type OpenedModel, openModel } from "../model/open-model.js";
+import { defaultSpecs } from "../model/policies.js";
 import { backendOption, commonOptions, jsonOption, policiesOption, wholeNumber } from "../options.js";
 import { bytes, figure } from "../terminal/figures.js";
 import { interruptible } from "../terminal/interruptible.js";
@@ -41,7 +42,7 @@ async function run(name: string, options: Options): Promise<void> {
   if (options.text === undefined && options.tokens !== undefined)
     throw new UsageError("--tokens counts tokens of a text; give --text FILE with it.");
   const text = options.text === undefined ? undefined : await readText(options.text);
-  const opened = await openModel(name, options.policy ?? [], options.backend);
+  const opened = await openModel(name, (config) => options.policy ?? defaultSpecs(config), options.backend);
   const tokens = text === undefined ? undefined : chooseTokens(opened, text, options);
   const rows = await interruptible((signal) => evaluate(opened, tokens, options.recall === true, signal));
   if (options.json) {

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { Command } from "commander";
 import { noteLongContext, openModel } from "../model/open-model.js";
+import { defaultSpec } from "../model/policies.js";
 import { backendOption, commonOptions, jsonOption, policyOption, positiveNumber, wholeNumber } from "../options.js";
 import { Interrupted, interruptible } from "../terminal/interruptible.js";
 import { printJson } from "../terminal/output.js";
@@ -34,7 +35,7 @@ async function run(name: string, given: string, options: Options): Promise<void>
   const prompt = given === "-" ? await standardInput() : given;
   const { model, policies } = await openModel(
     name,
-    options.policy === undefined ? [] : [options.policy],
+    (config) => [options.policy ?? defaultSpec(config)],
     options.backend,
   );
   const { policy } = policies[0] as (typeof policies)[number];

@@ -1,7 +1,7 @@
 import { totalmem } from "node:os";
 import { Command } from "commander";
 import { planPolicy, weightBytes } from "../model/plan.js";
-import { defaultSpec, readPolicies } from "../model/policies.js";
+import { defaultSpecs, readPolicies } from "../model/policies.js";
 import { resolvePath } from "../model/resolve.js";
 import { byteCount, commonOptions, jsonOption, policiesOption, wholeNumber } from "../options.js";
 import { bytes, figure } from "../terminal/figures.js";
@@ -33,7 +33,7 @@ export function planCommand(): Command {
 async function run(name: string, options: Options): Promise<void> {
   const { readModelConfig } = await import("@kvfold/models");
   const config = await readModelConfig(await resolvePath(name));
-  const specs = options.policy ?? [...new Set(["full", defaultSpec(config)])];
+  const specs = options.policy ?? defaultSpecs(config);
   const policies = await readPolicies(specs, config);
   const context = options.context ?? config.maxPositions;
   const memoryBytes = options.memory ?? totalmem();

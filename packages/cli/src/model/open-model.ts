@@ -1,8 +1,9 @@
-import type { LanguageModel } from "@kvfold/models";
+import type { LanguageModel, ModelConfig } from "@kvfold/models";
+import { busy } from "../terminal/interruptible.js";
 import { note } from "../terminal/output.js";
 import { Progress } from "../terminal/progress.js";
 import { UsageError } from "../usage-error.js";
-import { defaultSpec, type NamedPolicy, readPolicies } from "./policies.js";
+import { type NamedPolicy, readPolicies } from "./policies.js";
 import { resolvePath } from "./resolve.js";
 
 /** A model that is ready, and the policies to run it with. */
@@ -15,22 +16,25 @@ export interface OpenedModel {
  * Chooses the backend and loads a model. What can be wrong with the command line is found before weights are read.
  *
  * @param name MODEL as the user gave it
- * @param specs SPECs of policies; empty: `full`, and for a retrofitted model `dmc` first
+ * @param specs SPECs of policies, for a model
  */
-export async function openModel(name: string, specs: readonly string[], backend: string): Promise<OpenedModel> {
+export async function openModel(
+  name: string,
+  specs: (config: ModelConfig) => readonly string[],
+  backend: string,
+): Promise<OpenedModel> {
   const { backendTable, chooseBackend } = await import("@kvfold/core");
   const { loadLocalModel, readModelConfig } = await import("@kvfold/models");
   const names = ["auto", ...backendTable.map((row) => row.name)];
   if (!names.includes(backend)) throw new UsageError(`--backend ${backend}: there are ${names.join(", ")}.`);
   const path = await resolvePath(name);
   const config = await readModelConfig(path);
-  const wanted = specs.length > 0 ? specs : [...new Set([defaultSpec(config), "full"])];
-  const policies = await readPolicies(wanted, config);
+  const policies = await readPolicies(specs(config), config);
   const choice = await chooseBackend({ prefer: backend });
   if (choice.name === "cpu" && backend === "auto") note(`running on the slow backend 'cpu'; 'kvfold doctor' says why.`);
   const progress = new Progress("loading weights");
   try {
-    const model = await loadLocalModel(path, { onProgress: (done, total) => progress.update(done, total) });
+    const model = await busy(() => loadLocalModel(path, { onProgress: (done, total) => progress.update(done, total) }));
     return { model, policies };
   } finally {
     progress.end();

@@ -30,6 +30,11 @@ export function defaultSpec(config: ModelConfig): string {
   return config.retrofit === undefined ? "full" : "dmc";
 }
 
+/** The policies to compare when the user names none: the full cache, and what the model was retrofitted for. */
+export function defaultSpecs(config: ModelConfig): string[] {
+  return [...new Set(["full", defaultSpec(config)])];
+}
+
 /** Makes every layer's policy once, so that a gap is found before weights are loaded. */
 function checkLayers(policy: CachePolicy, { layers, queryHeads, kvHeads, headDim }: ModelConfig): void {
   for (let layer = 0; layer < layers; layer++) policy.forLayer({ layer, layers, queryHeads, kvHeads, headDim });

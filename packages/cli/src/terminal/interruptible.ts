@@ -1,3 +1,5 @@
+import { exitCodes } from "../exit-codes.js";
+
 /** Thrown when the user stopped the work; `main` turns it into exit code 130. */
 export class Interrupted extends Error {
   constructor() {
@@ -6,22 +8,48 @@ export class Interrupted extends Error {
   }
 }
 
-/**
- * Runs work that stops in order when the user presses Ctrl-C: the first time the signal is raised, the second time the
- * process ends at once. Outside of such work Ctrl-C ends the process as usual.
- *
- * @param onInterrupt called at the first Ctrl-C, in place of raising the signal with {@link Interrupted}
- */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+const leave = () => process.exit(exitCodes.interrupted);
+let stop: () => void = leave;
+const listen = () => stop();
+
+/** While `work` runs, Ctrl-C ends the process with exit code 130, unless something inside says otherwise. */
+export async function catchInterrupts<T>(work: () => Promise<T>): Promise<T> {
+  process.on("SIGINT", listen);
+  try {
+    return await work();
+  } finally {
+    process.off("SIGINT", listen);
+  }
+}
+
+/** While `work` runs, Ctrl-C calls `handler` in place of ending the process. */
+export async function onInterrupt<T>(handler: () => void, work: () => Promise<T>): Promise<T> {
+  const before = stop;
+  stop = handler;
+  try {
+    return await work();
+  } finally {
+    stop = before;
+  }
+}
+
+/** Runs work that stops in order at the first Ctrl-C, which raises the signal; the second ends the process at once. */
+export function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) process.exit(130);
+  const handler = () => {
+    if (controller.signal.aborted) leave();
     controller.abort(new Interrupted());
   };
-  process.on("SIGINT", stop);
+  return onInterrupt(handler, () => work(controller.signal));
+}
+
+/** Runs work that keeps the event loop busy: no handler could run, so Ctrl-C ends the process by itself. */
+export async function busy<T>(work: () => Promise<T>): Promise<T> {
+  const listened = process.listeners("SIGINT").includes(listen);
+  process.off("SIGINT", listen);
   try {
-    return await work(controller.signal);
+    return await work();
   } finally {
-    process.off("SIGINT", stop);
+    if (listened) process.on("SIGINT", listen);
   }
 }
