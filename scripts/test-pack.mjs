@@ -2,7 +2,7 @@
 // npm run test:pack: packs every package as it would be published, installs the tarballs with npm in an empty folder, as
 // a user would, and imports and runs them there.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { checkTarball } from "./check-packages.mjs";
@@ -44,12 +44,18 @@ function run() {
     }
     if (exported.includes("./testing")) testing(name);
   }
+  const prebuilt = join(root, "packages", "kernels-cpu", "prebuilds", `${process.platform}-${process.arch}`);
+  const best = existsSync(prebuilt) ? "native" : "wasm";
   for (const [title, file, load] of [
     ["ES modules", "backend.mjs", 'import { chooseBackend } from "@kvfold/core";'],
     ["CommonJS", "backend.cjs", 'const { chooseBackend } = require("@kvfold/core");'],
   ]) {
-    const demand = 'if (name !== "wasm") throw new Error("chose " + name);';
-    script(`chooseBackend from ${title}`, file, `${load}\nchooseBackend().then(({ name }) => { ${demand} });\n`);
+    const demand = `if (choice.name !== "${best}") throw new Error(JSON.stringify(choice, null, 2));`;
+    script(
+      `chooseBackend gives ${best} from ${title}`,
+      file,
+      `${load}\nchooseBackend().then((choice) => { ${demand} });\n`,
+    );
   }
   for (const [args, printed] of [
     [["--help"], /generate.*eval.*plan.*doctor/s],
