@@ -44,7 +44,8 @@ function run() {
     }
     if (exported.includes("./testing")) testing(name);
   }
-  const prebuilt = join(root, "packages", "kernels-cpu", "prebuilds", `${process.platform}-${process.arch}`);
+  const platform = `${process.platform}-${process.arch}`;
+  const prebuilt = join(root, "packages", "kernels-cpu", "prebuilds", platform, "kernels-cpu.node");
   const best = existsSync(prebuilt) ? "native" : "wasm";
   for (const [title, file, load] of [
     ["ES modules", "backend.mjs", 'import { chooseBackend } from "@kvfold/core";'],
