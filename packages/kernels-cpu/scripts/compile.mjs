@@ -44,37 +44,41 @@ function upToDate(object) {
  * @param {{ compiler: string, folder: string, include: string[], flags?: string[], without?: (source: string) => boolean }}
  * options where the objects go, extra flags, and which sources to leave out
  */
-export async function compileNative({ compiler, folder, include, flags: extraFlags = [], without = () => false }) {
+export async function compileNative({ compiler, folder, include, flags = [], without = () => false }) {
   const { kernels, common } = nativeSources();
-  const sets = Object.entries(instructionSets[process.arch] ?? { scalar: [] });
-  const jobs = common.filter((source) => !without(source)).map((source) => ({ source, set: "common", flags: [] }));
-  for (const [set, flags] of sets) {
-    for (const source of kernels) jobs.push({ source, set, flags: [...flags, `-DKVFOLD_ISA=${set}`] });
+  const jobs = common
+    .filter((source) => !without(source))
+    .map((source) => ({ source, object: objectOf(join(folder, "common"), source), flags }));
+  for (const [set, own] of Object.entries(instructionSets[process.arch] ?? { scalar: [] })) {
+    for (const source of kernels) {
+      const object = objectOf(join(folder, set), source);
+      jobs.push({ source, object, flags: [...flags, ...own, `-DKVFOLD_ISA=${set}`] });
+    }
   }
-  const objects = jobs.map(({ source, set }) =>
-    join(folder, set, `${relative(nativeFolder, source).replaceAll("/", "-")}.o`),
-  );
-  const queue = jobs.map((job, i) => ({ ...job, object: objects[i] }));
+  return compileJobs(compiler, include, jobs);
+}
+
+/** Compiles some sources and gives the object files. */
+export function compileSources({ compiler, folder, include, flags, sources }) {
+  const jobs = sources.map((source) => ({ source, object: objectOf(folder, source), flags }));
+  return compileJobs(compiler, include, jobs);
+}
+
+function objectOf(folder, source) {
+  return join(folder, `${relative(nativeFolder, source).replaceAll("/", "-")}.o`);
+}
+
+async function compileJobs(compiler, include, jobs) {
+  const queue = jobs.filter(({ object }) => !upToDate(object));
+  const includes = include.flatMap((path) => ["-isystem", path]);
   const worker = async () => {
     for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
       const { source, object, flags } = job;
-      if (upToDate(object)) continue;
       mkdirSync(dirname(object), { recursive: true });
-      const includes = include.flatMap((path) => ["-isystem", path]);
       const depends = ["-MMD", "-MF", `${object}.d`];
-      await run(compiler, [
-        ...commonFlags,
-        ...extraFlags,
-        ...flags,
-        ...includes,
-        ...depends,
-        "-o",
-        object,
-        "-c",
-        source,
-      ]);
+      await run(compiler, [...commonFlags, ...flags, ...includes, ...depends, "-o", object, "-c", source]);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
-  return objects;
+  return jobs.map(({ object }) => object);
 }

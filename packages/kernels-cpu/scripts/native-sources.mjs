@@ -30,6 +30,8 @@ export const commonFlags = [
   "-ffp-contract=off",
   "-Wall",
   "-Wextra",
+  "-Wno-uninitialized", // GCC's own intrinsics headers set them off
+  "-Wno-maybe-uninitialized",
   "-Werror",
 ];
 

@@ -40,6 +40,17 @@ export interface SystemEntries {
 
 /** `native/entries/matrix-entries.cc` */
 export interface MatrixEntries {
+  /** `format` is the index in `weightFormats`. */
+  packedLinear(
+    format: number,
+    weights: Uint8Array,
+    bias: Float32Array | undefined,
+    outputs: number,
+    inputs: number,
+    x: Float32Array,
+    rows: number,
+    y: Float32Array,
+  ): void;
   matmulF32(
     a: Float32Array,
     b: Float32Array,

@@ -1,6 +1,8 @@
 // Entry points of matrix products.
 #include "../entry-point.h"
+#include "../kernels/coded-x.h"
 #include "../matrix/gemm-f32.h"
+#include "../matrix/packed-linear.h"
 #include "../napi-args.h"
 
 namespace kvfold {
@@ -35,7 +37,47 @@ napi_value MatmulF32(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/**
+ * packedLinear(format, weights, bias | undefined, outputs, inputs, x, rows, y)
+ * format by its place in WeightFormat; weights are whole rows of blocks.
+ */
+napi_value PackedLinearRows(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int64_t format = args.size(0);
+  const Span<uint8_t> weights = args.bytes(1);
+  const Span<float> bias = args.optionalFloats(2);
+  const int64_t outputs = args.size(3), inputs = args.size(4);
+  const Span<float> x = args.floats(5);
+  const int64_t rows = args.size(6);
+  const Span<float> y = args.floats(7);
+  args.require(format < weightFormatCount, "there is no such weight format");
+  if (!args.ok()) return nullptr;
+  const PackedLinear layer = {static_cast<WeightFormat>(format), weights.data, outputs, inputs, bias.data};
+  constexpr int64_t limit = int64_t{1} << 40;  // keeps the byte count of a row in range
+  args.require(inputs < limit && inputs % blockSizeOf(layer.format).values == 0, "rows must be whole blocks");
+  if (!args.ok()) return nullptr;
+  const int64_t rowBytes = rowBytesOf(layer.format, inputs);
+  args.require(outputs == 0 || rowBytes == 0 || outputs <= weights.length / rowBytes, "weights do not fit their array");
+  args.require(bias.data == nullptr || bias.length >= outputs, "bias does not fit its array");
+  args.require(rows == 0 || ((inputs == 0 || rows <= x.length / inputs) && (outputs == 0 || rows <= y.length / outputs)),
+               "x or y does not fit its array");
+  if (!args.ok()) return nullptr;
+  args.require(packedLinear(layer, x.data, rows, y.data), "out of memory");
+  return nullptr;
+}
+
+/** setActivationDigits(0 to 3) */
+napi_value SetActivationDigits(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int64_t digits = args.size(0);
+  args.require(digits <= maximumDigits, "there are at most 3 digits");
+  if (args.ok()) setActivationDigits(static_cast<int>(digits));
+  return nullptr;
+}
+
 const EntryPoint entries[] = {
+    {"setActivationDigits", SetActivationDigits},
+    {"packedLinear", PackedLinearRows},
     {"matmulF32", MatmulF32},
 };
 

@@ -3,11 +3,17 @@
 namespace kvfold::KVFOLD_ISA {
 
 // Each is defined by the source of its area.
+extern const CeilingKernels ceilingKernels;
 extern const GemmF32Kernels gemmF32Kernels;
+extern const GemvKernels gemvKernels;
+extern const CodedGemvKernels codedGemvKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable = {
+    &ceilingKernels,
     &gemmF32Kernels,
+    &gemvKernels,
+    &codedGemvKernels,
 };
 
 }  // namespace kvfold::KVFOLD_ISA

@@ -1,12 +1,18 @@
 // All kernels of one instruction set. The sources in kernels/ are compiled once for each set, into the namespace
 // KVFOLD_ISA; kernel-table.cc makes one table of each. A new area of kernels adds one pointer here and there.
 #pragma once
+#include "ceilings.h"
+#include "coded-gemv.h"
 #include "gemm-f32.h"
+#include "gemv.h"
 
 namespace kvfold {
 
 struct KernelTable {
+  const CeilingKernels* ceilings;
   const GemmF32Kernels* gemmF32;
+  const GemvKernels* gemv;
+  const CodedGemvKernels* codedGemv;
 };
 
 }  // namespace kvfold

@@ -158,6 +158,17 @@ KVFOLD_INLINE F loadF16(const uint16_t* p) {
 
 #endif
 
+/** The first `n` floats, n of any size; lanes beyond are 0. */
+KVFOLD_INLINE F loadUpTo(const float* p, int64_t n) { return n >= width ? load(p) : n > 0 ? loadFirst(p, n) : all(0); }
+/** Stores the first `n` lanes, n of any size. */
+KVFOLD_INLINE void storeUpTo(float* p, F v, int64_t n) {
+  if (n >= width) {
+    store(p, v);
+  } else if (n > 0) {
+    storeFirst(p, v, n);
+  }
+}
+
 KVFOLD_INLINE float f32FromBits(uint32_t bits) {
   float value;
   memcpy(&value, &bits, sizeof value);

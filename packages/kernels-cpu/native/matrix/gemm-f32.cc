@@ -10,7 +10,7 @@ namespace kvfold {
 namespace {
 
 // A strip of A of this depth (14 x 384 floats, 21 KB) stays in the first-level cache while strips of B stream past it.
-constexpr int64_t blockDepth = 384;
+constexpr int64_t blockDepth = gemmBlockDepth;
 // Packed copies of one block: A up to 1.5 MB in all, B up to 6 MB.
 constexpr int64_t blockRows = 1008;
 constexpr int64_t blockColumns = 4096;
@@ -25,7 +25,7 @@ int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 struct Block {
   const GemmF32Kernels& kernels;
   const MatrixF32& a;
-  const MatrixF32& b;
+  const StripSource& b;
   int64_t row, rows, column, columns, k, depth;
   float* packedA;
   float* packedB;
@@ -41,7 +41,7 @@ struct Block {
   }
   void packStripB(int64_t j) const {
     const int64_t first = j * kernels.columns;
-    kernels.packB(b, k, depth, column + first, smaller(kernels.columns, columns - first), stripB(j));
+    b.pack(b.context, kernels, k, depth, column + first, smaller(kernels.columns, columns - first), stripB(j));
   }
   /** Tiles of one strip of A against the strips `[begin, end)` of B. */
   void multiply(int64_t i, int64_t begin, int64_t end, float* c, int64_t stride) const {
@@ -61,7 +61,7 @@ int64_t packedBytes(const GemmF32Kernels& kernels, int64_t m, int64_t n, int64_t
 
 /** Visits the blocks of a product; for each output block the depth is cut in the same way whatever the threads. */
 template <class Visit>
-void eachBlock(const GemmF32Kernels& kernels, const MatrixF32& a, const MatrixF32& b, int64_t m, int64_t n, int64_t k,
+void eachBlock(const GemmF32Kernels& kernels, const MatrixF32& a, const StripSource& b, int64_t m, int64_t n, int64_t k,
                float* packed, Visit&& visit) {
   for (int64_t column = 0; column < n; column += blockColumns) {
     const int64_t columns = smaller(blockColumns, n - column);
@@ -76,7 +76,7 @@ void eachBlock(const GemmF32Kernels& kernels, const MatrixF32& a, const MatrixF3
   }
 }
 
-void multiplyAlone(const GemmF32Kernels& kernels, const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_t n,
+void multiplyAlone(const GemmF32Kernels& kernels, const MatrixF32& a, const StripSource& b, float* c, int64_t m, int64_t n,
                    int64_t k, float* packed) {
   eachBlock(kernels, a, b, m, n, k, packed, [&](const Block& block, bool newB) {
     if (newB) {
@@ -89,7 +89,7 @@ void multiplyAlone(const GemmF32Kernels& kernels, const MatrixF32& a, const Matr
   });
 }
 
-void multiplyTogether(const GemmF32Kernels& kernels, const MatrixF32& a, const MatrixF32& b, float* c, int64_t m,
+void multiplyTogether(const GemmF32Kernels& kernels, const MatrixF32& a, const StripSource& b, float* c, int64_t m,
                       int64_t n, int64_t k, float* packed) {
   eachBlock(kernels, a, b, m, n, k, packed, [&](const Block& block, bool newB) {
     const int64_t stripsA = block.stripsA();
@@ -116,7 +116,23 @@ void multiplyTogether(const GemmF32Kernels& kernels, const MatrixF32& a, const M
   });
 }
 
+void packMatrix(const void* context, const GemmF32Kernels& kernels, int64_t k, int64_t depth, int64_t column,
+                int64_t count, float* strip) {
+  kernels.packB(*static_cast<const MatrixF32*>(context), k, depth, column, count, strip);
+}
+
+MatrixF32 offsetBy(const MatrixF32& matrix, int64_t offset) {
+  return {matrix.data + offset, matrix.rowStride, matrix.columnStride};
+}
+
 }  // namespace
+
+bool gemmF32From(const MatrixF32& a, const StripSource& b, float* c, int64_t m, int64_t n, int64_t k) {
+  const GemmF32Kernels& kernels = *kvfold::kernels().gemmF32;
+  Scratch packed(packedBytes(kernels, m, n, k));
+  if (packed.ok()) multiplyTogether(kernels, a, b, c, m, n, k, packed.as<float>());
+  return packed.ok();
+}
 
 bool gemmF32(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_t n, int64_t k, int64_t batch,
              int64_t aStep, int64_t bStep) {
@@ -127,15 +143,13 @@ bool gemmF32(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_
   }
   const GemmF32Kernels& kernels = *kvfold::kernels().gemmF32;
   const int64_t bytes = packedBytes(kernels, m, n, k);
-  const auto matrixOf = [](const MatrixF32& matrix, int64_t offset) {
-    return MatrixF32{matrix.data + offset, matrix.rowStride, matrix.columnStride};
-  };
   const bool shareBatch = batch >= 2 * threadCount() || m * n * k <= smallProduct;
   if (!shareBatch) {
     Scratch packed(bytes);
     if (!packed.ok()) return false;
     for (int64_t i = 0; i < batch; i++) {
-      multiplyTogether(kernels, matrixOf(a, i * aStep), matrixOf(b, i * bStep), c + i * m * n, m, n, k,
+      const MatrixF32 right = offsetBy(b, i * bStep);
+      multiplyTogether(kernels, offsetBy(a, i * aStep), {packMatrix, &right}, c + i * m * n, m, n, k,
                        packed.as<float>());
     }
     return true;
@@ -149,8 +163,8 @@ bool gemmF32(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_
       return;
     }
     for (int64_t i = begin; i < end; i++) {
-      multiplyAlone(kernels, matrixOf(a, i * aStep), matrixOf(b, i * bStep), c + i * m * n, m, n, k,
-                    packed.as<float>());
+      const MatrixF32 right = offsetBy(b, i * bStep);
+      multiplyAlone(kernels, offsetBy(a, i * aStep), {packMatrix, &right}, c + i * m * n, m, n, k, packed.as<float>());
     }
   });
   return ok;

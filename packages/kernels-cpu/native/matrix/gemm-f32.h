@@ -6,6 +6,19 @@
 
 namespace kvfold {
 
+/** The right side of a product in another form than float32: packs a strip as `GemmF32Kernels::packB` does. */
+struct StripSource {
+  void (*pack)(const void* context, const GemmF32Kernels& kernels, int64_t k, int64_t depth, int64_t column,
+               int64_t count, float* strip);
+  const void* context;
+};
+
+/** `c [m, n] = a [m, k] b [k, n]` with b from a source. @returns false when there is no memory */
+bool gemmF32From(const MatrixF32& a, const StripSource& b, float* c, int64_t m, int64_t n, int64_t k);
+
+/** Strips from a source are at most this deep, starting at multiples of it. */
+constexpr int64_t gemmBlockDepth = 384;
+
 /**
  * `c [m, n] = a [m, k] b [k, n]`, with rows of c `n` apart; `batch` products whose matrices lie `aStep`, `bStep` and
  * `m * n` floats apart (a step of 0 repeats the matrix). The result does not depend on the number of threads.

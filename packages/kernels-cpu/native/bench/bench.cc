@@ -1,0 +1,184 @@
+// Measures the kernels against this machine's ceilings; prints one JSON object a line.
+//   bench [--sets NAME,...] [--large MEGABYTES] [--quick]
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+
+#include "../matrix/gemm-f32.h"
+#include "../matrix/packed-linear.h"
+#include "../system/memory-pool.h"
+#include "../system/runtime.h"
+#include "../system/thread-pool.h"
+
+namespace {
+
+using namespace kvfold;
+
+double seconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+int compareDoubles(const void* a, const void* b) {
+  const double x = *static_cast<const double*>(a), y = *static_cast<const double*>(b);
+  return x < y ? -1 : x > y;
+}
+
+struct Timing {
+  double best, median;
+};
+
+double timeBudget = 0.4;
+
+/** Repeats for about `timeBudget` seconds, at least 5 times. */
+template <class Work>
+Timing measure(Work&& work) {
+  constexpr int most = 2000;
+  static double times[most];
+  int count = 0;
+  work();
+  const double start = seconds();
+  while (count < most && (count < 5 || seconds() - start < timeBudget)) {
+    const double before = seconds();
+    work();
+    times[count++] = seconds() - before;
+  }
+  qsort(times, static_cast<size_t>(count), sizeof(double), compareDoubles);
+  return {times[0], times[count / 2]};
+}
+
+volatile float sink;
+
+void report(const char* kernel, InstructionSet set, const char* format, const char* detail, const char* unit,
+            double amount, Timing time, double ceiling) {
+  const double median = amount / time.median * 1e-9;
+  printf("{\"kernel\":\"%s\",\"instructionSet\":\"%s\",\"threads\":%d,\"format\":\"%s\",\"detail\":\"%s\",\"unit\":\"%s\","
+         "\"median\":%.2f,\"best\":%.2f",
+         kernel, instructionSetName(set), threadCount(), format, detail, unit, median, amount / time.best * 1e-9);
+  if (ceiling > 0) printf(",\"shareOfCeiling\":%.3f", median / ceiling);
+  printf("}\n");
+  fflush(stdout);
+}
+
+double measureFma(InstructionSet set) {
+  const CeilingKernels& ceiling = *kernels().ceilings;
+  constexpr int64_t rounds = 200000;
+  const int threads = threadCount();
+  const Timing time = measure([&] {
+    parallelFor(threads * 8, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) sink = ceiling.multiplyAdd(rounds);
+    });
+  });
+  const double amount = 2.0 * 16 * ceiling.width * rounds * threads * 8;
+  report("ceiling-multiply-add", set, "f32", "", "GFLOP/s", amount, time, 0);
+  return amount / time.median * 1e-9;
+}
+
+double measureRead(InstructionSet set, const uint8_t* data, int64_t bytes, const char* detail) {
+  const CeilingKernels& ceiling = *kernels().ceilings;
+  const Timing time = measure([&] {
+    parallelFor(bytes / 65536, 4, [&](int64_t begin, int64_t end) {
+      sink = ceiling.read(data + begin * 65536, (end - begin) * 65536);
+    });
+  });
+  report("ceiling-read", set, "", detail, "GB/s", static_cast<double>(bytes), time, 0);
+  return static_cast<double>(bytes) / time.median * 1e-9;
+}
+
+const char* const formatNames[] = {"f32", "bf16", "f16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k", "q6_k"};
+
+/** Bytes that decode to sane values in every format: every half is between 0.0005 and 0.5. */
+void fillWeights(uint8_t* data, int64_t bytes) {
+  uint32_t state = 1;
+  for (int64_t i = 0; i < bytes; i++) {
+    state = state * 1664525 + 1013904223;
+    data[i] = static_cast<uint8_t>(0x10 + (state >> 24) % 40);
+  }
+}
+
+void measureGemv(InstructionSet set, const uint8_t* weights, int64_t bytes, const char* detail, double ceiling) {
+  constexpr int64_t inputs = 1536;
+  for (int f = 0; f < weightFormatCount; f++) {
+    const WeightFormat format = static_cast<WeightFormat>(f);
+    const int64_t rowBytes = rowBytesOf(format, inputs);
+    const int64_t outputs = bytes / rowBytes;
+    Scratch x(inputs * 4 * 8), y(outputs * 4 * 8);
+    for (int64_t i = 0; i < inputs * 8; i++) x.as<float>()[i] = static_cast<float>(i % 17) - 8;
+    const PackedLinear layer = {format, weights, outputs, inputs, nullptr};
+    for (int digits = 0; digits <= 3; digits++) {
+      if (digits > 0 && kernels().codedGemv->gemv[f][digits - 1] == nullptr) continue;
+      setActivationDigits(digits);
+      for (int rows = 1; rows <= (digits == 0 || digits == 3 ? 4 : 1); rows += 3) {
+        const Timing time = measure([&] { packedLinear(layer, x.as<float>(), rows, y.as<float>()); });
+        char text[96];
+        snprintf(text, sizeof text, "%s, %d digits, %d rows", detail, digits, rows);
+        report("gemv", set, formatNames[f], text, "GB/s", static_cast<double>(outputs * rowBytes), time, ceiling);
+      }
+    }
+  }
+}
+
+void measureGemm(InstructionSet set, double peak) {
+  for (int64_t n = 256; n <= 1024; n *= 4) {
+    Scratch a(n * n * 4), b(n * n * 4), c(n * n * 4);
+    for (int64_t i = 0; i < n * n; i++) a.as<float>()[i] = b.as<float>()[i] = static_cast<float>(i % 13) - 6;
+    const MatrixF32 left = {a.as<float>(), n, 1};
+    for (int transposed = 0; transposed < 2; transposed++) {
+      const MatrixF32 right = transposed ? MatrixF32{b.as<float>(), 1, n} : MatrixF32{b.as<float>(), n, 1};
+      const Timing time = measure([&] { gemmF32(left, right, c.as<float>(), n, n, n); });
+      char text[32];
+      snprintf(text, sizeof text, "%d^3%s", static_cast<int>(n), transposed ? ", transposed b" : "");
+      report("gemm", set, "f32", text, "GFLOP/s", 2.0 * n * n * n, time, peak);
+    }
+  }
+}
+
+void measurePackedGemm(InstructionSet set, const uint8_t* weights, double peak) {
+  constexpr int64_t rows = 512, inputs = 576 / 256 * 256 + 256, outputs = 1536;
+  Scratch x(rows * inputs * 4), y(rows * outputs * 4);
+  for (int64_t i = 0; i < rows * inputs; i++) x.as<float>()[i] = static_cast<float>(i % 19) - 9;
+  for (int f = 0; f < weightFormatCount; f++) {
+    const PackedLinear layer = {static_cast<WeightFormat>(f), weights, outputs, inputs, nullptr};
+    const Timing time = measure([&] { packedLinear(layer, x.as<float>(), rows, y.as<float>()); });
+    report("packed-gemm", set, formatNames[f], "512 x 768 x 1536", "GFLOP/s", 2.0 * rows * inputs * outputs, time, peak);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* sets = nullptr;
+  int64_t large = 0;
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--sets") == 0 && i + 1 < argc) sets = argv[++i];
+    if (strcmp(argv[i], "--large") == 0 && i + 1 < argc) large = atoll(argv[++i]) << 20;
+    if (strcmp(argv[i], "--quick") == 0) timeBudget = 0.05;
+  }
+  const int64_t small = int64_t{1} << 20;
+  Scratch weights(large > 8 * small ? large : 8 * small);
+  if (!weights.ok()) return 1;
+  fillWeights(weights.as<uint8_t>(), large > 8 * small ? large : 8 * small);
+  for (int s = instructionSetCount - 1; s >= 0; s--) {
+    const InstructionSet set = static_cast<InstructionSet>(s);
+    if (!supports(set) || (sets != nullptr && strstr(sets, instructionSetName(set)) == nullptr)) continue;
+    chooseInstructionSet(set);
+    const int cores = availableCores();
+    for (int threads = 1; threads <= cores; threads = threads == 1 && cores > 1 ? cores : cores + 1) {
+      setThreads(threads);
+      const double peak = measureFma(set);
+      measureGemm(set, peak);
+      measurePackedGemm(set, weights.as<uint8_t>(), peak);
+      const double near = measureRead(set, weights.as<uint8_t>(), small, "1 MB");
+      measureGemv(set, weights.as<uint8_t>(), small, "1 MB", near);
+      if (large > 0) {
+        char text[32];
+        snprintf(text, sizeof text, "%d MB", static_cast<int>(large >> 20));
+        const double far = measureRead(set, weights.as<uint8_t>(), large, text);
+        measureGemv(set, weights.as<uint8_t>(), large, text, far);
+      }
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,157 @@
+#include "coded-gemv.h"
+
+#include "coded-weights.h"
+
+namespace kvfold::KVFOLD_ISA {
+
+// Defined in coded-x.cc.
+void codeRow(const float* x, int64_t inputs, bool pairs, const CodedLayout& layout, uint8_t* row);
+
+namespace {
+
+#if defined(__AVX2__)
+
+/** Bytes ahead of the one in use at which the next weights are asked for. */
+constexpr int64_t prefetchBytes = 2048;
+
+/** Eight sums of four products each: unsigned bytes of `w` times signed bytes of `x`, added to `acc`. */
+KVFOLD_INLINE __m256i dot(__m256i acc, __m256i w, __m256i x) {
+#if defined(__AVX512VNNI__)
+  return _mm256_dpbusd_epi32(acc, w, x);
+#else
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1)));
+#endif
+}
+
+/** The first of a chain of `dot`. With signed weights their signs go to the activations. */
+template <bool isSigned>
+KVFOLD_INLINE __m256i firstDot(__m256i w, __m256i x) {
+  if constexpr (isSigned) {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w)), _mm256_set1_epi16(1));
+  }
+#if defined(__AVX512VNNI__)
+  return _mm256_dpbusd_epi32(_mm256_setzero_si256(), w, x);
+#else
+  return _mm256_madd_epi16(_mm256_maddubs_epi16(w, x), _mm256_set1_epi16(1));
+#endif
+}
+
+/** Both parts of a unit whose products share their scales. */
+KVFOLD_INLINE __m256i joinedDot(const __m256i* w, __m256i x0, __m256i x1) {
+#if defined(__AVX512VNNI__)
+  return dot(firstDot<false>(w[0], x0), w[1], x1);
+#else
+  // Four-bit weights: the sums of four products fit 16 bits.
+  const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(w[0], x0), _mm256_maddubs_epi16(w[1], x1));
+  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+#endif
+}
+
+/** Puts the sums of the digits together: s[0] + s[1] / 255 + s[2] / 255^2. */
+template <int digits>
+KVFOLD_INLINE __m256 joinDigits(const __m256i* s) {
+  const __m256 unit = _mm256_set1_ps(1.0f / 255);
+  __m256 value = _mm256_cvtepi32_ps(s[digits - 1]);
+  for (int d = digits - 2; d >= 0; d--) value = _mm256_fmadd_ps(value, unit, _mm256_cvtepi32_ps(s[d]));
+  return value;
+}
+
+KVFOLD_INLINE float sum8(__m256 v) {
+  const __m128 b = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  const __m128 c = _mm_add_ps(b, _mm_movehl_ps(b, b));
+  return _mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c)));
+}
+
+template <WeightFormat format, int digits, int outputs, int xs>
+KVFOLD_INLINE void outputsOf(const CodedGemvTask& coded, int64_t output) {
+  using W = CodedWeights<format>;
+  const GemvTask& task = coded.task;
+  const uint8_t* x[xs];
+  for (int r = 0; r < xs; r++) x[r] = coded.coded + (r < task.rows ? r : task.rows - 1) * coded.codedRowBytes;
+  const uint8_t* rows[outputs];
+  for (int o = 0; o < outputs; o++) rows[o] = task.weights + (output + o) * task.rowBytes;
+  __m256 acc[outputs][xs];
+  float least[outputs][xs];
+  for (int o = 0; o < outputs; o++) {
+    for (int r = 0; r < xs; r++) {
+      acc[o][r] = _mm256_setzero_ps();
+      least[o][r] = 0;
+    }
+  }
+  const int64_t blocks = task.inputs / 32;
+  constexpr int unitBytes = W::parts * 32 * digits;
+  constexpr int scalesOfGroup = W::joined ? 8 : W::blocksOfGroup;
+  for (int64_t group = 0; group * W::blocksOfGroup < blocks; group++) {
+    const bool single = W::joined && (group + 1) * W::blocksOfGroup > blocks;
+    for (int o = 0; o < outputs; o++) {
+      const uint8_t* at = rows[o] + group * W::groupBytes;
+      for (int line = 0; line < W::groupBytes; line += 64) __builtin_prefetch(at + prefetchBytes + line);
+      const typename W::Group loaded = W::load(at, single);
+#pragma GCC unroll 4
+      for (int u = 0; u < W::units; u++) {
+        __m256i w[W::parts];
+        W::unit(loaded, u, w);
+        for (int r = 0; r < xs; r++) {
+          const uint8_t* digitsOf = x[r] + (group * W::units + u) * unitBytes;
+          const float* scales = reinterpret_cast<const float*>(x[r] + coded.layout.scaleOffset()) + group * scalesOfGroup;
+          __m256i s[digits];
+          if constexpr (W::joined) {
+            for (int d = 0; d < digits; d++) {
+              s[d] = joinedDot(w, loadBytes(digitsOf + d * 64), loadBytes(digitsOf + d * 64 + 32));
+            }
+            acc[o][r] = _mm256_fmadd_ps(joinDigits<digits>(s), W::scale(loaded, u, 0, scales), acc[o][r]);
+          } else {
+            for (int part = 0; part < W::parts; part++) {
+              for (int d = 0; d < digits; d++) {
+                s[d] = firstDot<W::isSigned>(w[part], loadBytes(digitsOf + (part * digits + d) * 32));
+              }
+              acc[o][r] = _mm256_fmadd_ps(joinDigits<digits>(s), W::scale(loaded, u, part, scales), acc[o][r]);
+            }
+          }
+        }
+      }
+      for (int r = 0; W::factor != 0 && r < xs; r++) {
+        const float* sums = reinterpret_cast<const float*>(x[r] + coded.layout.sumOffset()) + group * 2 * W::blocksOfGroup;
+        least[o][r] += W::minima(loaded, sums);
+      }
+    }
+  }
+  for (int o = 0; o < outputs; o++) {
+    const float bias = task.bias == nullptr ? 0 : task.bias[output + o];
+    for (int r = 0; r < xs && r < task.rows; r++) {
+      task.y[r * task.yStride + output + o] = sum8(acc[o][r]) + W::factor * least[o][r] + bias;
+    }
+  }
+}
+
+template <WeightFormat format, int digits, int outputs, int xs>
+void gemvRows(const CodedGemvTask& task, int64_t begin, int64_t end) {
+  int64_t output = begin;
+  for (; output + outputs <= end; output += outputs) outputsOf<format, digits, outputs, xs>(task, output);
+  for (; output < end; output++) outputsOf<format, digits, 1, xs>(task, output);
+}
+
+template <WeightFormat format, int digits>
+void gemv(const CodedGemvTask& task, int64_t begin, int64_t end) {
+  if (task.task.rows == 1) return gemvRows<format, digits, 4, 1>(task, begin, end);
+  if (task.task.rows == 2) return gemvRows<format, digits, 2, 2>(task, begin, end);
+  if (task.task.rows <= 4) return gemvRows<format, digits, 1, 4>(task, begin, end);
+  gemvRows<format, digits, 1, 8>(task, begin, end);
+}
+
+#define KVFOLD_DIGITS(format) {gemv<WeightFormat::format, 1>, gemv<WeightFormat::format, 2>, gemv<WeightFormat::format, 3>}
+#else
+#define KVFOLD_DIGITS(format) {nullptr, nullptr, nullptr}
+#endif
+#define KVFOLD_NONE {nullptr, nullptr, nullptr}
+
+}  // namespace
+
+extern const CodedGemvKernels codedGemvKernels;
+const CodedGemvKernels codedGemvKernels = {
+    {KVFOLD_NONE, KVFOLD_NONE, KVFOLD_NONE, KVFOLD_DIGITS(q8_0), KVFOLD_DIGITS(q4_0), KVFOLD_DIGITS(q4_1), KVFOLD_NONE,
+     KVFOLD_NONE, KVFOLD_DIGITS(q4_k), KVFOLD_DIGITS(q6_k)},
+    codeRow,
+};
+
+}  // namespace kvfold::KVFOLD_ISA

@@ -1,0 +1,103 @@
+#include "gemv.h"
+
+#include "weight-decode.h"
+
+namespace kvfold::KVFOLD_ISA {
+namespace {
+
+/** Bytes ahead of the one in use at which the next weights are asked for; a multiple of the cache line. */
+constexpr int64_t prefetchBytes = 2048;
+
+/** `xs` rows of x against `outputs` consecutive rows of weights; sums over the even and the odd vectors are kept apart. */
+template <WeightFormat format, int outputs, int xs>
+KVFOLD_INLINE void outputsOf(const GemvTask& task, int64_t output) {
+  using W = Weights<format>;
+  const uint8_t* rows[outputs];
+  for (int o = 0; o < outputs; o++) rows[o] = task.weights + (output + o) * task.rowBytes;
+  const float* x[xs];
+  // Rows beyond the task's repeat its last one and are not stored.
+  for (int r = 0; r < xs; r++) x[r] = task.x + (r < task.rows ? r : task.rows - 1) * task.inputs;
+  F sums[outputs][xs][2];
+  for (int o = 0; o < outputs; o++) {
+    for (int r = 0; r < xs; r++) sums[o][r][0] = sums[o][r][1] = all(0);
+  }
+  const int64_t steps = task.inputs / W::stepValues;
+  const int64_t stepBytes = task.rowBytes / (steps > 0 ? steps : 1);
+  for (int64_t step = 0; step < steps; step++) {
+    for (int o = 0; o < outputs; o++) {
+      __builtin_prefetch(rows[o] + step * stepBytes + prefetchBytes);
+      F w[W::vectors];
+      W::decode(rows[o], step, w);
+      for (int r = 0; r < xs; r++) {
+        const float* at = x[r] + step * W::stepValues;
+        for (int i = 0; i < W::vectors; i++) sums[o][r][i & 1] = fma(w[i], load(at + i * width), sums[o][r][i & 1]);
+      }
+    }
+  }
+  if constexpr (W::hasRest) {
+    const int64_t rest = task.inputs - steps * W::stepValues;
+    for (int o = 0; rest > 0 && o < outputs; o++) {
+      F w[W::vectors];
+      W::decodeRest(rows[o], steps, rest, w);
+      for (int r = 0; r < xs; r++) {
+        const float* at = x[r] + steps * W::stepValues;
+        for (int i = 0; i < W::vectors; i++) {
+          sums[o][r][i & 1] = fma(w[i], loadUpTo(at + i * width, rest - i * width), sums[o][r][i & 1]);
+        }
+      }
+    }
+  }
+  for (int o = 0; o < outputs; o++) {
+    const float bias = task.bias == nullptr ? 0 : task.bias[output + o];
+    for (int r = 0; r < xs && r < task.rows; r++) {
+      task.y[r * task.yStride + output + o] = sum(add(sums[o][r][0], sums[o][r][1])) + bias;
+    }
+  }
+}
+
+template <WeightFormat format, int outputs, int xs>
+void gemvRows(const GemvTask& task, int64_t begin, int64_t end) {
+  int64_t output = begin;
+  for (; output + outputs <= end; output += outputs) outputsOf<format, outputs, xs>(task, output);
+  for (; output < end; output++) outputsOf<format, 1, xs>(task, output);
+}
+
+template <WeightFormat format>
+void gemv(const GemvTask& task, int64_t begin, int64_t end) {
+  if (task.rows == 1) return gemvRows<format, 4, 1>(task, begin, end);
+  if (task.rows == 2) return gemvRows<format, 2, 2>(task, begin, end);
+  if (task.rows <= 4) return gemvRows<format, 2, 4>(task, begin, end);
+  gemvRows<format, 1, 8>(task, begin, end);
+}
+
+template <WeightFormat format>
+void unpack(const uint8_t* row, int64_t first, int64_t count, float* out) {
+  using W = Weights<format>;
+  const int64_t firstStep = first / W::stepValues;
+  const int64_t steps = count / W::stepValues;
+  F w[W::vectors];
+  for (int64_t step = 0; step < steps; step++) {
+    W::decode(row, firstStep + step, w);
+    for (int i = 0; i < W::vectors; i++) store(out + step * W::stepValues + i * width, w[i]);
+  }
+  if constexpr (W::hasRest) {
+    const int64_t rest = count - steps * W::stepValues;
+    if (rest == 0) return;
+    W::decodeRest(row, firstStep + steps, rest, w);
+    for (int i = 0; i < W::vectors; i++) storeUpTo(out + steps * W::stepValues + i * width, w[i], rest - i * width);
+  }
+}
+
+}  // namespace
+
+extern const GemvKernels gemvKernels;
+const GemvKernels gemvKernels = {
+    {gemv<WeightFormat::f32>, gemv<WeightFormat::bf16>, gemv<WeightFormat::f16>, gemv<WeightFormat::q8_0>,
+     gemv<WeightFormat::q4_0>, gemv<WeightFormat::q4_1>, gemv<WeightFormat::q5_0>, gemv<WeightFormat::q5_1>,
+     gemv<WeightFormat::q4_k>, gemv<WeightFormat::q6_k>},
+    {unpack<WeightFormat::f32>, unpack<WeightFormat::bf16>, unpack<WeightFormat::f16>, unpack<WeightFormat::q8_0>,
+     unpack<WeightFormat::q4_0>, unpack<WeightFormat::q4_1>, unpack<WeightFormat::q5_0>, unpack<WeightFormat::q5_1>,
+     unpack<WeightFormat::q4_k>, unpack<WeightFormat::q6_k>},
+};
+
+}  // namespace kvfold::KVFOLD_ISA

@@ -1,0 +1,85 @@
+#include "packed-linear.h"
+
+#include <atomic>
+
+#include "../system/memory-pool.h"
+#include "../system/runtime.h"
+#include "../system/thread-pool.h"
+#include "gemm-f32.h"
+
+namespace kvfold {
+namespace {
+
+// A piece of work reads at least this much of the weights: less would cost more to hand out than to do.
+constexpr int64_t pieceBytes = 16384;
+// Up to here a second or third pass over the weights is cheaper than unpacking them for a product by tiles.
+constexpr int64_t gemvRowLimit = 2 * maximumGemvRows;
+
+std::atomic<int> activationDigits{maximumDigits};
+
+/** @returns false when there is no memory */
+bool gemv(const PackedLinear& layer, const float* x, int rows, float* y) {
+  const int format = static_cast<int>(layer.format);
+  const int64_t rowBytes = rowBytesOf(layer.format, layer.inputs);
+  const GemvTask task = {layer.weights, rowBytes, layer.inputs, x, rows, y, layer.outputs, layer.bias};
+  const int64_t grain = rowBytes == 0 ? layer.outputs : (pieceBytes / rowBytes + 4) / 4 * 4;
+  const CodedGemvKernels& codedKernels = *kernels().codedGemv;
+  const int digits = activationDigits.load(std::memory_order_relaxed);
+  const CodedGemvFunction coded = digits == 0 ? nullptr : codedKernels.gemv[format][digits - 1];
+  if (coded == nullptr) {
+    const GemvFunction exact = kernels().gemv->exact[format];
+    parallelFor(layer.outputs, grain, [&](int64_t begin, int64_t end) { exact(task, begin, end); });
+    return true;
+  }
+  const CodedLayout layout = codedLayout(layer.inputs, digits);
+  const Scratch codes(layout.bytes() * rows);
+  if (!codes.ok()) return false;
+  for (int r = 0; r < rows; r++) {
+    codedKernels.code(x + r * layer.inputs, layer.inputs, pairsBlocks(layer.format), layout,
+                      codes.as<uint8_t>() + r * layout.bytes());
+  }
+  const CodedGemvTask codedTask = {task, codes.as<uint8_t>(), layout.bytes(), layout};
+  parallelFor(layer.outputs, grain, [&](int64_t begin, int64_t end) { coded(codedTask, begin, end); });
+  return true;
+}
+
+void packWeights(const void* context, const GemmF32Kernels& gemm, int64_t k, int64_t depth, int64_t column,
+                 int64_t count, float* strip) {
+  constexpr int64_t maximumColumns = 64;
+  alignas(64) float rows[maximumColumns * gemmBlockDepth];
+  const PackedLinear& layer = *static_cast<const PackedLinear*>(context);
+  const auto unpack = kernels().gemv->unpack[static_cast<int>(layer.format)];
+  const int64_t rowBytes = rowBytesOf(layer.format, layer.inputs);
+  for (int64_t i = 0; i < count; i++) {
+    unpack(layer.weights + (column + i) * rowBytes, k, depth, rows + i * gemmBlockDepth);
+  }
+  gemm.packB({rows, 1, gemmBlockDepth}, 0, depth, 0, count, strip);
+}
+
+void addBias(const PackedLinear& layer, int64_t rows, float* y) {
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t o = 0; o < layer.outputs; o++) y[r * layer.outputs + o] += layer.bias[o];
+  }
+}
+
+}  // namespace
+
+void setActivationDigits(int digits) { activationDigits.store(digits, std::memory_order_relaxed); }
+
+bool packedLinear(const PackedLinear& layer, const float* x, int64_t rows, float* y) {
+  if (rows == 0 || layer.outputs == 0) return true;
+  if (rows <= gemvRowLimit || layer.inputs == 0) {
+    for (int64_t first = 0; first < rows; first += maximumGemvRows) {
+      const int64_t left = rows - first;
+      const int count = static_cast<int>(left < maximumGemvRows ? left : maximumGemvRows);
+      if (!gemv(layer, x + first * layer.inputs, count, y + first * layer.outputs)) return false;
+    }
+    return true;
+  }
+  const MatrixF32 left = {x, layer.inputs, 1};
+  if (!gemmF32From(left, {packWeights, &layer}, y, rows, layer.outputs, layer.inputs)) return false;
+  if (layer.bias != nullptr) addBias(layer, rows, y);
+  return true;
+}
+
+}  // namespace kvfold

@@ -1,0 +1,41 @@
+// npm run bench:native [-- --quick] [--sets avx2,amx] [--large MEGABYTES]
+// Compiles the kernels with the benchmark program, prints a table and writes benchmarks/results/kernels-cpu.json.
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { buildProgram } from "./build-program.mjs";
+import { packageFolder } from "./native-sources.mjs";
+
+/** Largest cache in megabytes, as Linux tells it. */
+function cacheMegabytes() {
+  try {
+    const text = readFileSync("/sys/devices/system/cpu/cpu0/cache/index3/size", "utf8");
+    return Number.parseInt(text, 10) / 1024;
+  } catch {
+    return 32;
+  }
+}
+
+const program = await buildProgram("bench");
+const args = process.argv.slice(2);
+// Four times the last-level cache, but no more than fits beside other work.
+if (!args.includes("--large") && !args.includes("--quick")) {
+  args.push("--large", String(Math.min(4 * cacheMegabytes(), 2048)));
+}
+const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+const rows = [];
+for await (const line of createInterface({ input: child.stdout })) {
+  const row = JSON.parse(line);
+  rows.push(row);
+  const share = row.shareOfCeiling === undefined ? "" : `${Math.round(100 * row.shareOfCeiling)} %`;
+  const head = `${row.kernel} ${row.format}`.padEnd(22) + row.instructionSet.padEnd(11) + String(row.threads).padStart(2);
+  console.log(`${head}  ${row.detail.padEnd(28)} ${row.median.toFixed(1).padStart(8)} ${row.unit.padEnd(8)} ${share}`);
+}
+const results = join(packageFolder, "..", "..", "benchmarks", "results");
+mkdirSync(results, { recursive: true });
+const machine = { cpu: cpus()[0]?.model, cores: cpus().length, cacheMegabytes: cacheMegabytes(), load: loadavg()[0] };
+const file = join(results, "kernels-cpu.json");
+writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString(), machine, rows }, null, 1)}\n`);
+console.log(file);
