@@ -136,13 +136,19 @@ void measureGemm(InstructionSet set, double peak) {
 }
 
 void measurePackedGemm(InstructionSet set, const uint8_t* weights, double peak) {
-  constexpr int64_t rows = 512, inputs = 576 / 256 * 256 + 256, outputs = 1536;
+  constexpr int64_t rows = 512, inputs = 768, outputs = 1536;
   Scratch x(rows * inputs * 4), y(rows * outputs * 4);
   for (int64_t i = 0; i < rows * inputs; i++) x.as<float>()[i] = static_cast<float>(i % 19) - 9;
   for (int f = 0; f < weightFormatCount; f++) {
     const PackedLinear layer = {static_cast<WeightFormat>(f), weights, outputs, inputs, nullptr};
-    const Timing time = measure([&] { packedLinear(layer, x.as<float>(), rows, y.as<float>()); });
-    report("packed-gemm", set, formatNames[f], "512 x 768 x 1536", "GFLOP/s", 2.0 * rows * inputs * outputs, time, peak);
+    for (int digits = 0; digits <= 3; digits += 1) {
+      if (digits == 2 || (digits > 0 && kernels().tileGemm->multiply == nullptr)) continue;
+      setActivationDigits(digits);
+      const Timing time = measure([&] { packedLinear(layer, x.as<float>(), rows, y.as<float>()); });
+      char text[64];
+      snprintf(text, sizeof text, "512 x 768 x 1536, %d digits", digits);
+      report("packed-gemm", set, formatNames[f], text, "GFLOP/s", 2.0 * rows * inputs * outputs, time, peak);
+    }
   }
 }
 
@@ -160,9 +166,16 @@ int main(int argc, char** argv) {
   Scratch weights(large > 8 * small ? large : 8 * small);
   if (!weights.ok()) return 1;
   fillWeights(weights.as<uint8_t>(), large > 8 * small ? large : 8 * small);
+  const auto wanted = [&](const char* name) {
+    const size_t length = strlen(name);
+    for (const char* at = sets; at != nullptr && (at = strstr(at, name)) != nullptr; at += length) {
+      if ((at == sets || at[-1] == ',') && (at[length] == ',' || at[length] == 0)) return true;
+    }
+    return sets == nullptr;
+  };
   for (int s = instructionSetCount - 1; s >= 0; s--) {
     const InstructionSet set = static_cast<InstructionSet>(s);
-    if (!supports(set) || (sets != nullptr && strstr(sets, instructionSetName(set)) == nullptr)) continue;
+    if (!supports(set) || !wanted(instructionSetName(set))) continue;
     chooseInstructionSet(set);
     const int cores = availableCores();
     for (int threads = 1; threads <= cores; threads = threads == 1 && cores > 1 ? cores : cores + 1) {

@@ -7,6 +7,7 @@ extern const CeilingKernels ceilingKernels;
 extern const GemmF32Kernels gemmF32Kernels;
 extern const GemvKernels gemvKernels;
 extern const CodedGemvKernels codedGemvKernels;
+extern const TileGemmKernels tileGemmKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable = {
@@ -14,6 +15,7 @@ const KernelTable kernelTable = {
     &gemmF32Kernels,
     &gemvKernels,
     &codedGemvKernels,
+    &tileGemmKernels,
 };
 
 }  // namespace kvfold::KVFOLD_ISA

@@ -6,6 +6,7 @@
 #include "../system/runtime.h"
 #include "../system/thread-pool.h"
 #include "gemm-f32.h"
+#include "tile-linear.h"
 
 namespace kvfold {
 namespace {
@@ -76,6 +77,8 @@ bool packedLinear(const PackedLinear& layer, const float* x, int64_t rows, float
     }
     return true;
   }
+  const int digits = activationDigits.load(std::memory_order_relaxed);
+  if (digits > 0 && tilesFit(layer.format)) return tileLinear(layer, x, rows, y, digits);
   const MatrixF32 left = {x, layer.inputs, 1};
   if (!gemmF32From(left, {packWeights, &layer}, y, rows, layer.outputs, layer.inputs)) return false;
   if (layer.bias != nullptr) addBias(layer, rows, y);

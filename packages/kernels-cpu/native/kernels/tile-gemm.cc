@@ -1,0 +1,163 @@
+#include "tile-gemm.h"
+
+#include "simd.h"
+
+namespace kvfold::KVFOLD_ISA {
+
+#if defined(__AMX_BF16__)
+namespace {
+
+/** Two vectors rounded to 32 bfloat16. */
+KVFOLD_INLINE __m512i roundPair(F low, F high) { return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)); }
+
+KVFOLD_INLINE F lowHalf(__m512i pair) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(pair)), 16));
+}
+
+KVFOLD_INLINE F highHalf(__m512i pair) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(pair, 1)), 16));
+}
+
+/** The terms of 32 floats. */
+KVFOLD_INLINE void split(F low, F high, int terms, __m512i* out) {
+  for (int t = 0; t < terms; t++) {
+    out[t] = roundPair(low, high);
+    low = sub(low, lowHalf(out[t]));
+    high = sub(high, highHalf(out[t]));
+  }
+}
+
+void packWeights(const float* rows, int64_t stride, int64_t count, int64_t depth, int terms, uint16_t* tiles) {
+  for (int64_t k = 0; k < depth; k += tileDepth, tiles += terms * tileNumbers) {
+    for (int64_t i = 0; i < tileSide; i++) {
+      __m512i parts[3] = {};
+      if (i < count) {
+        const float* at = rows + i * stride + k;
+        split(loadUpTo(at, depth - k), loadUpTo(at + width, depth - k - width), terms, parts);
+      }
+      for (int t = 0; t < terms; t++) _mm512_storeu_si512(tiles + t * tileNumbers + i * tileDepth, parts[t]);
+    }
+  }
+}
+
+/** Sixteen vectors of sixteen 32-bit lanes, transposed. */
+KVFOLD_INLINE void transpose16(__m512i* r) {
+  __m512i t[16];
+  for (int i = 0; i < 8; i++) {
+    t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+  }
+  for (int i = 0; i < 4; i++) {
+    for (int h = 0; h < 2; h++) {
+      r[4 * i + 2 * h] = _mm512_unpacklo_epi64(t[4 * i + h], t[4 * i + 2 + h]);
+      r[4 * i + 2 * h + 1] = _mm512_unpackhi_epi64(t[4 * i + h], t[4 * i + 2 + h]);
+    }
+  }
+  for (int i = 0; i < 4; i++) {
+    t[i] = _mm512_shuffle_i32x4(r[i], r[4 + i], 0x88);
+    t[4 + i] = _mm512_shuffle_i32x4(r[i], r[4 + i], 0xdd);
+    t[8 + i] = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0x88);
+    t[12 + i] = _mm512_shuffle_i32x4(r[8 + i], r[12 + i], 0xdd);
+  }
+  for (int i = 0; i < 4; i++) {
+    r[i] = _mm512_shuffle_i32x4(t[i], t[8 + i], 0x88);
+    r[8 + i] = _mm512_shuffle_i32x4(t[i], t[8 + i], 0xdd);
+    r[4 + i] = _mm512_shuffle_i32x4(t[4 + i], t[12 + i], 0x88);
+    r[12 + i] = _mm512_shuffle_i32x4(t[4 + i], t[12 + i], 0xdd);
+  }
+}
+
+void packX(const float* rows, int64_t stride, int64_t count, int64_t depth, int terms, uint16_t* tiles) {
+  for (int64_t k = 0; k < depth; k += tileDepth, tiles += terms * tileNumbers) {
+    __m512i parts[3][16] = {};
+    for (int64_t i = 0; i < count; i++) {
+      const float* at = rows + i * stride + k;
+      __m512i own[3] = {};
+      split(loadUpTo(at, depth - k), loadUpTo(at + width, depth - k - width), terms, own);
+      for (int t = 0; t < terms; t++) parts[t][i] = own[t];
+    }
+    for (int t = 0; t < terms; t++) {
+      transpose16(parts[t]);
+      for (int i = 0; i < 16; i++) _mm512_storeu_si512(tiles + t * tileNumbers + i * tileDepth, parts[t][i]);
+    }
+  }
+}
+
+struct alignas(64) TileConfig {
+  uint8_t palette = 1;
+  uint8_t startRow = 0;
+  uint8_t reserved[14] = {};
+  uint16_t rowBytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+/** A tile of 16 outputs by 16 rows, to rows of y. */
+void storeTile(const float* tile, const float* bias, float* y, int64_t yStride, int64_t outputs, int64_t rows) {
+  if (outputs <= 0 || rows <= 0) return;
+  __m512i lines[16];
+  for (int i = 0; i < 16; i++) lines[i] = _mm512_load_si512(tile + 16 * i);
+  transpose16(lines);
+  const F plus = bias == nullptr ? all(0) : loadUpTo(bias, outputs);
+  for (int64_t r = 0; r < 16 && r < rows; r++) storeUpTo(y + r * yStride, add(_mm512_castsi512_ps(lines[r]), plus), outputs);
+}
+
+// Tiles 0 to 3 hold the sums of two strips of outputs by two of rows, 4 and 5 weights, 6 and 7 activations.
+void multiplyPair(const TilePlan& plan, const uint16_t* weights, int64_t weightStrip, const uint16_t* x, int64_t xStrip,
+                  int64_t depths, bool two, float (*sums)[256]) {
+  const int xTerms = plan.xTerms[0];
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  const int64_t second = two ? xStrip : 0;
+  for (int64_t k = 0; k < depths; k++) {
+    for (int i = 0; i < plan.weightTerms; i++) {
+      const uint16_t* w = weights + (k * plan.weightTerms + i) * tileNumbers;
+      _tile_loadd(4, w, 64);
+      _tile_loadd(5, w + weightStrip, 64);
+      for (int j = 0; j < plan.xTerms[i]; j++) {
+        const uint16_t* at = x + (k * xTerms + j) * tileNumbers;
+        _tile_loadd(6, at, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 5, 6);
+        _tile_loadd(7, at + second, 64);
+        _tile_dpbf16ps(2, 4, 7);
+        _tile_dpbf16ps(3, 5, 7);
+      }
+    }
+  }
+  _tile_stored(0, sums[0], 64);
+  _tile_stored(1, sums[1], 64);
+  _tile_stored(2, sums[2], 64);
+  _tile_stored(3, sums[3], 64);
+}
+
+void multiply(const TilePlan& plan, const uint16_t* weights, int64_t weightStrip, const uint16_t* x, int64_t xStrip,
+              int64_t depths, const float* bias, float* y, int64_t yStride, int64_t outputs, int64_t rows) {
+  const TileConfig config;
+  _tile_loadconfig(&config);
+  alignas(64) float sums[4][256];
+  for (int64_t row = 0; row < rows; row += 2 * tileSide) {
+    multiplyPair(plan, weights, weightStrip, x + row / tileSide * xStrip, xStrip, depths, rows - row > tileSide, sums);
+    for (int part = 0; part < 4; part++) {
+      const int64_t output = (part & 1) * tileSide, first = row + (part >> 1) * tileSide;
+      storeTile(sums[part], bias == nullptr ? nullptr : bias + output, y + first * yStride + output, yStride,
+                outputs - output, rows - first);
+    }
+  }
+  _tile_release();
+}
+
+}  // namespace
+
+extern const TileGemmKernels tileGemmKernels;
+const TileGemmKernels tileGemmKernels = {packWeights, packX, multiply};
+
+#else
+
+extern const TileGemmKernels tileGemmKernels;
+const TileGemmKernels tileGemmKernels = {nullptr, nullptr, nullptr};
+
+#endif
+
+}  // namespace kvfold::KVFOLD_ISA

@@ -1,0 +1,103 @@
+#include "tile-linear.h"
+
+#include "../system/memory-pool.h"
+#include "../system/runtime.h"
+#include "../system/thread-pool.h"
+
+namespace kvfold {
+namespace {
+
+constexpr int64_t pairOutputs = 2 * tileSide;
+// Outputs whose unpacked weights stay in the second-level cache while all rows of x pass by.
+constexpr int64_t mostGroupOutputs = 128;
+// Rows of x that pass a group of outputs at once: their tiles share the second level with the weights.
+constexpr int64_t passRows = 64;
+
+int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+
+TilePlan planOf(WeightFormat format, int digits) {
+  if (digits == 1) return {1, {1, 0}};
+  if (format == WeightFormat::bf16) return {1, {3, 0}};
+  if (format == WeightFormat::f16) return {2, {3, 2}};
+  return {2, {2, 1}};
+}
+
+struct Group {
+  const PackedLinear& layer;
+  const TilePlan plan;
+  int64_t depths;
+  const uint16_t* x;
+  int64_t rows;
+  float* y;
+
+  int64_t weightStrip() const { return depths * plan.weightTerms * tileNumbers; }
+  int64_t xStrip() const { return depths * plan.xTerms[0] * tileNumbers; }
+
+  void unpack(int64_t output, int64_t count, float* floats, uint16_t* tiles) const {
+    const KernelTable& table = kernels();
+    const auto unpackRow = table.gemv->unpack[static_cast<int>(layer.format)];
+    const int64_t rowBytes = rowBytesOf(layer.format, layer.inputs);
+    for (int64_t i = 0; i < count; i++) {
+      unpackRow(layer.weights + (output + i) * rowBytes, 0, layer.inputs, floats + i * layer.inputs);
+    }
+    table.tileGemm->packWeights(floats, layer.inputs, count, layer.inputs, plan.weightTerms, tiles);
+  }
+
+  /** The outputs `[first, end)`, at most `mostGroupOutputs`. */
+  void multiply(int64_t first, int64_t end, float* floats, uint16_t* tiles) const {
+    for (int64_t output = first; output < first + roundUp(end - first, pairOutputs); output += tileSide) {
+      const int64_t count = end - output < 0 ? 0 : smaller(tileSide, end - output);
+      unpack(output, count, floats, tiles + (output - first) / tileSide * weightStrip());
+    }
+    for (int64_t row = 0; row < rows; row += passRows) {
+      for (int64_t output = first; output < end; output += pairOutputs) {
+        kernels().tileGemm->multiply(plan, tiles + (output - first) / tileSide * weightStrip(), weightStrip(),
+                                     x + row / tileSide * xStrip(), xStrip(), depths,
+                                     layer.bias == nullptr ? nullptr : layer.bias + output,
+                                     y + row * layer.outputs + output, layer.outputs, smaller(pairOutputs, end - output),
+                                     smaller(passRows, rows - row));
+      }
+    }
+  }
+};
+
+}  // namespace
+
+bool tilesFit(WeightFormat format) { return kernels().tileGemm->multiply != nullptr && format != WeightFormat::f32; }
+
+bool tileLinear(const PackedLinear& layer, const float* x, int64_t rows, float* y, int digits) {
+  const TilePlan plan = planOf(layer.format, digits);
+  const int64_t depths = (layer.inputs + tileDepth - 1) / tileDepth;
+  const int64_t strips = (rows + tileSide - 1) / tileSide;
+  const int64_t xStrip = depths * plan.xTerms[0] * tileNumbers;
+  const Scratch packed(strips * xStrip * 2);
+  if (!packed.ok()) return false;
+  const TileGemmKernels& tiles = *kernels().tileGemm;
+  parallelFor(strips, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t s = begin; s < end; s++) {
+      tiles.packX(x + s * tileSide * layer.inputs, layer.inputs, smaller(tileSide, rows - s * tileSide), layer.inputs,
+                  plan.xTerms[0], packed.as<uint16_t>() + s * xStrip);
+    }
+  });
+  const Group group = {layer, plan, depths, packed.as<uint16_t>(), rows, y};
+  const int64_t share = roundUp((layer.outputs + threadCount() - 1) / threadCount(), pairOutputs);
+  const int64_t outputsEach = smaller(mostGroupOutputs, share);
+  const int64_t groups = (layer.outputs + outputsEach - 1) / outputsEach;
+  bool ok = true;
+  parallelFor(groups, 1, [&](int64_t begin, int64_t end) {
+    const Scratch floats(tileSide * layer.inputs * 4);
+    const Scratch weights(outputsEach / tileSide * group.weightStrip() * 2);
+    if (!floats.ok() || !weights.ok()) {
+      __atomic_store_n(&ok, false, __ATOMIC_RELAXED);
+      return;
+    }
+    for (int64_t g = begin; g < end; g++) {
+      group.multiply(g * outputsEach, smaller((g + 1) * outputsEach, layer.outputs), floats.as<float>(),
+                     weights.as<uint16_t>());
+    }
+  });
+  return ok;
+}
+
+}  // namespace kvfold
