@@ -40,6 +40,7 @@ export type {
   StepTensors,
   StoreFactory,
   StoreOptions,
+  StoreSnapshot,
   StoreState,
 } from "./store.js";
 export { createStore, registerStore } from "./store-registry.js";

@@ -1,12 +1,10 @@
 import { KvfoldError } from "@kvfold/core";
-import * as tf from "@tensorflow/tfjs-core";
 import { type CacheStats, cacheStats } from "./cache-stats.js";
 import { LayerCache } from "./layer-cache.js";
 import type { CachePolicy } from "./policy.js";
 import type { Step } from "./step.js";
-import type { StoreFactory, StoreState } from "./store.js";
+import type { StoreFactory, StoreSnapshot, StoreState } from "./store.js";
 import { createStore } from "./store-registry.js";
-import { tensorBytes } from "./tensor-bytes.js";
 
 /** What a cache is made for. */
 export interface KvCacheOptions {
@@ -17,7 +15,7 @@ export interface KvCacheOptions {
   readonly headDim: number;
   /** Sequences in the batch. Default 1; `addRows` adds more. */
   readonly rows?: number;
-  /** Storage of closed entries. Default `f32`. */
+  /** Storage of closed entries in layers whose policy asks for none. Default `f32`. */
   readonly codec?: string;
   /** Makes the stores. Default: what the current backend registered, else the reference store. */
   readonly store?: StoreFactory;
@@ -25,7 +23,7 @@ export interface KvCacheOptions {
 
 interface Checkpoint {
   readonly tokens: readonly number[];
-  readonly layers: readonly StoreState[];
+  readonly layers: readonly StoreSnapshot[];
 }
 
 /**
@@ -54,7 +52,8 @@ export class KvCache {
     this.layerCaches = Array.from({ length: layers }, (_, layer) => {
       const shape = { layer, layers, queryHeads, kvHeads, headDim };
       const layerPolicy = policy.forLayer(shape);
-      const store = makeStore({ shape, traits: layerPolicy.traits, rows, codec });
+      const { traits } = layerPolicy;
+      const store = makeStore({ shape, traits, rows, codec: traits.codec ?? codec });
       return new LayerCache(shape, layerPolicy, store, (_layer, step) => this.afterLayer(step));
     });
   }
@@ -154,26 +153,28 @@ export class KvCache {
   fork(): KvCache {
     this.assertAlive();
     const copy = new KvCache({ ...this.options, rows: this.rows });
-    copy.restoreLayers(
-      this.layerCaches.map((layer) => layer.snapshot()),
-      this.tokens,
-    );
+    this.layerCaches.forEach((layer, i) => {
+      const snapshot = layer.snapshot();
+      copy.layer(i).restore(snapshot, layer.tokens);
+      snapshot.dispose();
+    });
     return copy;
   }
 
-  /** Takes over the state of another cache of the same shape (which `load` made). The states are disposed. */
+  /**
+   * Takes over the state of every layer of a cache of the same shape, which `snapshotLayers` gave and a file held. The
+   * tensors stay the caller's.
+   */
   restoreLayers(states: readonly StoreState[], tokens: readonly number[]): void {
     this.layerCaches.forEach((layer, i) => {
-      const state = states[i] as StoreState;
-      layer.restore(state, tokens);
-      tf.dispose(Object.values(state.tensors));
+      layer.importState(states[i] as StoreState, tokens);
     });
   }
 
-  /** State of every layer, for files; the caller disposes the tensors. */
+  /** State of every layer as plain tensors, for files; the caller disposes them. */
   snapshotLayers(): StoreState[] {
     this.assertAlive();
-    return this.layerCaches.map((layer) => layer.snapshot());
+    return this.layerCaches.map((layer) => layer.exportState());
   }
 
   /** Bytes that the allocator holds for entries, policy state and checkpoints; shared buffers are counted once. */
@@ -196,9 +197,7 @@ export class KvCache {
     if (this.disposed) return all;
     for (const layer of this.layerCaches) for (const [id, bytes] of layer.buffers()) all.set(id, bytes);
     for (const point of this.checkpoints) {
-      for (const tensor of point.layers.flatMap((state) => Object.values(state.tensors))) {
-        all.set(tensor.dataId, tensorBytes(tensor));
-      }
+      for (const snapshot of point.layers) for (const [id, bytes] of snapshot.buffers()) all.set(id, bytes);
     }
     return all;
   }
@@ -234,7 +233,7 @@ export class KvCache {
   private restoreCheckpoint(at: number): void {
     const point = this.checkpoints[at] as Checkpoint;
     this.layerCaches.forEach((layer, i) => {
-      layer.restore(point.layers[i] as StoreState, point.tokens);
+      layer.restore(point.layers[i] as StoreSnapshot, point.tokens);
     });
   }
 
@@ -264,5 +263,5 @@ function sameCounts(a: readonly number[], b: readonly number[]): boolean {
 }
 
 function disposeCheckpoint(point: Checkpoint): void {
-  for (const state of point.layers) tf.dispose(Object.values(state.tensors));
+  for (const snapshot of point.layers) snapshot.dispose();
 }

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { DropOp, EvictContext, LayerPolicy, LayerShape, NewTokens } from "./policy.js";
-import type { Step } from "./step.js";
-import type { CallSite, LayerStore, StepTensors, StoreState } from "./store.js";
+import { type Step, stepPositions } from "./step.js";
+import type { CallSite, LayerStore, StepTensors, StoreSnapshot, StoreState } from "./store.js";
 
 /** What one layer holds now. */
 export interface LayerStats {
@@ -33,7 +33,6 @@ export class LayerCache {
   tokens: number[];
   private readonly store: LayerStore;
   private readonly onAttended: (layer: LayerCache, step: Step) => void;
-  private peak = 0;
 
   /** @param onAttended called at the end of every step, for budgets shared between layers */
   constructor(
@@ -53,8 +52,7 @@ export class LayerCache {
   run(step: Step, tensors: StepTensors & Pick<NewTokens, "input">, site: CallSite, endOfPrefill: boolean): tf.Tensor4D {
     const { policy, store } = this;
     return tf.tidy(() => {
-      store.write(step, tensors, policy.decide({ ...tensors, step }), site);
-      this.peak = Math.max(this.peak, this.entryCount());
+      store.write(step, tensors, policy.decide({ ...tensors, step, positions: () => positionsTensor(step) }), site);
       this.applyDrop(step, policy.evictBefore);
       const attended = store.attend(step, tensors, site);
       if (policy.observe) {
@@ -78,11 +76,8 @@ export class LayerCache {
     return {
       shape,
       step,
-      lengths: () => {
-        const all = store.laneLengths();
-        const lanes = step.rows.flatMap((row) => all.slice(row * shape.kvHeads, (row + 1) * shape.kvHeads));
-        return tf.tensor2d(lanes, [step.rows.length, shape.kvHeads], "int32");
-      },
+      positions: () => positionsTensor(step),
+      lengths: () => store.lengths(step),
       column: (name) => store.column(step, name),
       keys: () => store.entries(step, "keys"),
       values: () => store.entries(step, "values"),
@@ -110,14 +105,22 @@ export class LayerCache {
     this.tokens = rows.map((row) => this.tokens[row] ?? 0);
   }
 
-  snapshot(): StoreState {
+  snapshot(): StoreSnapshot {
     return this.store.snapshot();
   }
 
-  restore(state: StoreState, tokens: readonly number[]): void {
-    this.store.restore(state);
+  restore(snapshot: StoreSnapshot, tokens: readonly number[]): void {
+    this.store.restore(snapshot);
     this.tokens = [...tokens];
-    this.peak = Math.max(this.peak, this.entryCount());
+  }
+
+  exportState(): StoreState {
+    return this.store.exportState();
+  }
+
+  importState(state: StoreState, tokens: readonly number[]): void {
+    this.store.importState(state);
+    this.tokens = [...tokens];
   }
 
   /** The buffers behind this layer: identity → bytes. */
@@ -140,7 +143,7 @@ export class LayerCache {
       layer,
       tokens,
       entries: byRow,
-      peakEntries: this.peak,
+      peakEntries: this.store.peakEntries,
       liveBytes: this.store.liveBytes,
       stateBytes: this.store.stateBytes,
       logicalBytes,
@@ -170,8 +173,8 @@ export class LayerCache {
     const op = phase?.call(this.policy, this.context(step));
     if (op) this.store.drop(step, op);
   }
+}
 
-  private entryCount(): number {
-    return this.store.laneLengths().reduce((a, b) => a + b, 0);
-  }
+function positionsTensor(step: Step): tf.Tensor2D {
+  return tf.tensor2d(stepPositions(step), [step.rows.length, step.tokens], "int32");
 }

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 import type { Step } from "./step.js";
 import type { TrainingForm } from "./training-form.js";
 
@@ -65,6 +65,8 @@ export interface PolicyTraits {
   readonly massQueries?: number;
   /** Visible band of a policy that drops by position: the first `sinks` tokens and the newest `recent` ones. */
   readonly band?: Band;
+  /** Storage of closed entries that the policy asks for (`int8`, ...); open entries stay float32. Absent: the cache's. */
+  readonly codec?: string;
   /** Channel that the policy borrows when the model declares none; blanked before and after rotation. */
   readonly borrowed?: BorrowedChannel;
   /** True when nothing is lost: `crop` works at every position. */
@@ -101,6 +103,9 @@ export interface NewTokens {
   readonly v: Tensor4D;
   /** The layer's input `[rows, tokens, hidden]`, for policies with own weights; undefined when the model gives none. */
   readonly input?: Tensor | undefined;
+  /** int32 `[rows, tokens]`: logical positions, on the device. A decode step that uses these can be recorded. */
+  positions(): Tensor2D;
+  /** The same on the host, and which rows and lengths. */
   readonly step: Step;
 }
 
@@ -111,7 +116,7 @@ export interface NewTokens {
  * - `merge`: where `merge` `[rows, kvHeads, tokens]` is 1 the token joins the lane's last entry by a weighted average
  *   with weight `omega` (same shape), where it is 0 it opens a new entry. The first token of a sequence always opens.
  * - `overwrite`: each token replaces the entry at `slot` `[rows, kvHeads, tokens]` int32 (constant memory); slot = lane
- *   length appends.
+ *   length appends. The other entries keep their slots.
  */
 export type WriteOp =
   | { readonly op: "append"; readonly until?: Tensor3D; readonly previousUntil?: Tensor }
@@ -122,12 +127,18 @@ export type WriteOp =
  * What leaves the cache; the closed set of drops. Dropped entries are freed at once; the order of the others stays.
  * - `drop-lowest`: keeps the `keep` entries with the highest `scores` `[rows, kvHeads, slots]` of each lane, or, with
  *   scope `row`, `keep` entries a lane on average over all KV heads of the row (Ada-KV). Ties keep the older entry.
- * - `drop-below`: drops entries whose score is below `threshold` (delayed eviction: scores = `until`).
+ *   `keep` is one number, or one for each row of the step (budgets that are a part of the prompt).
+ * - `drop-below`: drops entries whose score is below `threshold` (delayed eviction: scores = `until` - position).
  * - `drop-range`: drops slots from `from` up to, not including, the newest `keepLast` of each lane: one number, or one for
  *   each row of the step (Infinity leaves the row as it is).
  */
 export type DropOp =
-  | { readonly op: "drop-lowest"; readonly scores: Tensor3D; readonly keep: number; readonly scope?: "lane" | "row" }
+  | {
+      readonly op: "drop-lowest";
+      readonly scores: Tensor3D;
+      readonly keep: number | readonly number[];
+      readonly scope?: "lane" | "row";
+    }
   | { readonly op: "drop-below"; readonly scores: Tensor3D; readonly threshold: number }
   | { readonly op: "drop-range"; readonly from: number; readonly keepLast: number | readonly number[] };
 
@@ -135,6 +146,8 @@ export type DropOp =
 export interface EvictContext {
   readonly shape: LayerShape;
   readonly step: Step;
+  /** int32 `[rows, tokens]`: logical positions of the step's tokens, on the device. */
+  positions(): Tensor2D;
   /** int32 `[rows, kvHeads]`: entries of each lane. */
   lengths(): Tensor;
   /** A declared column `[rows, kvHeads, slots]`; 0 behind the end of a lane. Disposed by the cache after the phase. */

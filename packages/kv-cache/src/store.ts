@@ -42,7 +42,15 @@ export interface Attended {
   readonly mass?: Tensor3D;
 }
 
-/** All tensors and numbers of a store: for fork, checkpoints and files. */
+/** A store's content at one moment, for forks and checkpoints: pages or tensors that it shares with the store. */
+export interface StoreSnapshot {
+  /** Memory behind it: identity → bytes. */
+  buffers(): ReadonlyMap<object, number>;
+  /** Lets go of it; the holder's duty. */
+  dispose(): void;
+}
+
+/** A store's content as plain tensors and numbers, for files. */
 export interface StoreState {
   /** Named tensors; the holder owns them. */
   readonly tensors: Readonly<Record<string, Tensor>>;
@@ -69,18 +77,26 @@ export interface LayerStore {
   setColumn(step: Step, name: string, value: Tensor3D): void;
   /** Keys or values of the step's rows `[rows, kvHeads, slots, headDim]`. */
   entries(step: Step, part: "keys" | "values"): Tensor4D;
-  /** Entries of each lane, row-major; reads the device if lengths live there. */
+  /** Entries of each lane, row-major; reads the device if lengths live there, so never asked for inside a step. */
   laneLengths(): readonly number[];
+  /** int32 `[rows, kvHeads]` of the step: the same on the device. */
+  lengths(step: Step): Tensor;
+  /** Most entries that all lanes together ever held, inside a step too. */
+  readonly peakEntries: number;
   /** Keeps only the first `entries[row]` entries of each lane of each row (lossless policies). */
   crop(entries: readonly number[]): void;
   /** Adds empty rows; returns nothing, new rows have the highest numbers. */
   addRows(count: number): void;
   /** Keeps the named rows, in this order; a row named twice is copied (beam search). */
   selectRows(rows: readonly number[]): void;
-  /** A copy that shares memory until one of them writes. */
-  snapshot(): StoreState;
-  /** Replaces the content by a state (which stays the caller's). */
-  restore(state: StoreState): void;
+  /** The content as it is now; costs only what later writes replace. */
+  snapshot(): StoreSnapshot;
+  /** Returns to a snapshot that a store of the same kind made (which stays the caller's). */
+  restore(snapshot: StoreSnapshot): void;
+  /** The content as plain tensors, for files; the caller disposes them. */
+  exportState(): StoreState;
+  /** Replaces the content by plain tensors (which stay the caller's). @throws KvfoldError `cache-state` when they do not fit */
+  importState(state: StoreState): void;
   /** Bytes that the allocator holds for this store. */
   readonly liveBytes: number;
   /** The part of `liveBytes` that does not grow with entries: running averages and rings of merging lanes. */

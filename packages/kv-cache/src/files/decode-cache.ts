@@ -89,9 +89,10 @@ function restore(file: SafetensorsFile, header: CacheHeader, { policy, store }: 
     cache.restoreLayers(states, tokens);
     return cache;
   } catch (error) {
-    tf.dispose(states.flatMap((state) => Object.values(state.tensors)));
     cache.dispose();
     throw error;
+  } finally {
+    tf.dispose(states.flatMap((state) => Object.values(state.tensors)));
   }
 }
 

@@ -71,8 +71,8 @@ function resolveH2oOptions(options: H2oOptions): { heavy: number; recent: number
 
 /** Scores with those of the newest `recent` tokens raised above all others. */
 function protectNewest(context: EvictContext, scores: tf.Tensor3D, recent: number): tf.Tensor3D {
-  const ends = context.step.starts.map((start, row) => start + (context.step.lengths[row] ?? 0) - recent);
-  const firstProtected = tf.tensor(ends, [ends.length, 1, 1], "int32");
-  const isNew = tf.greaterEqual(context.column("position"), firstProtected);
+  const position = context.column("position");
+  // the newest position from the entries themselves: a host number would be frozen into a recorded step
+  const isNew = tf.greater(position, tf.sub(tf.max(position, [1, 2], true), tf.scalar(recent, "int32")));
   return tf.where(isNew, tf.fill(scores.shape, 3e38), scores) as tf.Tensor3D;
 }

@@ -1,22 +1,27 @@
-import { KvfoldError, raggedAttention } from "@kvfold/core";
+import { KvfoldError } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { DropOp, WriteOp } from "../policy.js";
 import type { Step } from "../step.js";
 import { stepPositions } from "../step.js";
-import type { Attended, CallSite, LayerStore, StepTensors, StoreOptions, StoreState } from "../store.js";
+import type { Attended, CallSite, LayerStore, StepTensors, StoreOptions, StoreSnapshot, StoreState } from "../store.js";
 import { tensorBytes } from "../tensor-bytes.js";
+import { attendOver, fromField, goneField, type OwnEntries } from "./attend-over.js";
 import { checkState } from "./check-state.js";
 import { closedStates } from "./closed-states.js";
 import { packLanes, padLanes, takeRows } from "./lanes.js";
 import { emptyMergeTensors, joinLanes, type MergeTensors, mergeTokens, pickLanes, putLanes } from "./merge-state.js";
+import { setNewestUntil } from "./newest-until.js";
+import { planOverwrites, settleOverwrites } from "./overwrite.js";
 import { RaggedTable } from "./ragged-table.js";
+import { ReferenceSnapshot } from "./reference-snapshot.js";
 import { blankChannel, rotateAndBlank } from "./rotate-and-blank.js";
 import { selectKept } from "./select-kept.js";
 import { shareTensor } from "./share-tensor.js";
-import { forEver, visibleUntil } from "./visibility.js";
+import { lanesOf, rotationOf } from "./step-lanes.js";
+import { forEver } from "./visibility.js";
 
-/** Field of the running step: first query position that sees an entry. */
-const from = "from";
+/** Field of a running step: slot of each entry once overwriting is done. */
+const placeField = "place";
 
 /**
  * The store that defines what every other must do, in plain TensorFlow.js ops on any backend. Really compact: `liveBytes`
@@ -26,8 +31,9 @@ export class ReferenceStore implements LayerStore {
   private readonly options: StoreOptions;
   private readonly table: RaggedTable;
   private merging: MergeTensors | undefined;
+  private peak = 0;
   /** Own entry of each query of a merging chunk: rotated key and value. */
-  private own: { keys: tf.Tensor4D; values: tf.Tensor4D } | undefined;
+  private own: OwnEntries | undefined;
 
   constructor(options: StoreOptions) {
     if (options.codec !== "f32") {
@@ -61,54 +67,16 @@ export class ReferenceStore implements LayerStore {
       else if (op.op === "merge") this.merge(step, tensors, op, site);
       else this.overwrite(step, tensors, op, site);
     });
+    this.notePeak();
   }
 
   attend(step: Step, tensors: StepTensors, site: CallSite): Attended {
-    const { shape, traits } = this.options;
-    const lanes = this.lanesOf(step);
-    const laneLengths = lanes.map((lane) => this.table.lengths[lane] ?? 0);
-    const positions = this.readPositions(lanes);
-    const queryPositions = stepPositions(step);
-    const bySlot = traits.rotation === "at-read" && traits.readPosition === "slot";
-    const q = rotateAndBlank(tensors.q, {
-      ...this.rotation(step, site, "queries"),
-      positions: bySlot ? this.slotPositions(step) : queryPositions,
-    });
-    let keys = this.table.packed("keys", lanes) as tf.Tensor2D;
-    if (traits.rotation === "at-read") {
-      const atSlots = laneLengths.flatMap((length) => Array.from({ length }, (_, i) => i));
-      const readAt = bySlot ? Int32Array.from(atSlots) : Int32Array.from(positions);
-      const turned = rotateAndBlank(tf.reshape(keys, [1, 1, ...keys.shape]) as tf.Tensor4D, {
-        ...this.rotation(step, site, "keys"),
-        positions: readAt,
-      });
-      keys = tf.reshape(turned, keys.shape);
-    }
-    const oneQuery = step.tokens === 1;
-    const until = visibleUntil(positions, {
-      band: oneQuery || traits.chunking === "defines" ? undefined : traits.band,
-      window: site.window,
-      until: traits.columns.includes("until") ? this.table.packed("until", lanes).dataSync() : undefined,
-    });
-    const [out, mass] = raggedAttention(
-      {
-        q,
-        keys,
-        values: this.table.packed("values", lanes) as tf.Tensor2D,
-        queryPositions: tf.tensor2d(queryPositions, [step.rows.length, step.tokens], "int32"),
-        from: oneQuery ? undefined : (this.table.packed(from, lanes) as tf.Tensor1D),
-        until: until && tf.tensor1d(until, "int32"),
-        ownKeys: this.own?.keys,
-        ownValues: this.own?.values,
-      },
-      { laneLengths, scale: site.scale, massQueries: traits.massQueries ?? 0, queryCounts: step.lengths },
-    );
-    const attended = { out: out as tf.Tensor4D, q };
-    return mass ? { ...attended, mass: padLanes(mass, laneLengths, shape.kvHeads) as tf.Tensor3D } : attended;
+    const { table, own, options } = this;
+    return attendOver({ table, own, options }, step, tensors, site);
   }
 
   drop(step: Step, op: DropOp): void {
-    const lanes = this.lanesOf(step);
+    const lanes = lanesOf(step, this.options.shape.kvHeads);
     const laneLengths = lanes.map((lane) => this.table.lengths[lane] ?? 0);
     const scores = op.op === "drop-range" ? undefined : op.scores.dataSync();
     const kept = selectKept(op, laneLengths, this.options.shape.kvHeads, scores);
@@ -118,17 +86,18 @@ export class ReferenceStore implements LayerStore {
   }
 
   finish(): void {
-    this.table.removeField(from);
+    if (placeField in this.table.fields) this.settle();
+    this.table.removeField(fromField);
     this.setOwn(undefined);
   }
 
   column(step: Step, name: string): tf.Tensor3D {
-    const lanes = this.lanesOf(step);
+    const lanes = lanesOf(step, this.options.shape.kvHeads);
     return padLanes(this.table.packed(name, lanes), this.lengthsOf(lanes), this.options.shape.kvHeads) as tf.Tensor3D;
   }
 
   setColumn(step: Step, name: string, value: tf.Tensor3D): void {
-    const lanes = this.lanesOf(step);
+    const lanes = lanesOf(step, this.options.shape.kvHeads);
     const slots = value.shape[2];
     const packed = this.lengthsOf(lanes).flatMap((length, lane) => Array.from({ length }, (_, i) => lane * slots + i));
     tf.tidy(() => {
@@ -139,7 +108,7 @@ export class ReferenceStore implements LayerStore {
   }
 
   entries(step: Step, part: "keys" | "values"): tf.Tensor4D {
-    const lanes = this.lanesOf(step);
+    const lanes = lanesOf(step, this.options.shape.kvHeads);
     return padLanes(this.table.packed(part, lanes), this.lengthsOf(lanes), this.options.shape.kvHeads) as tf.Tensor4D;
   }
 
@@ -179,18 +148,36 @@ export class ReferenceStore implements LayerStore {
     });
   }
 
-  snapshot(): StoreState {
+  lengths(step: Step): tf.Tensor {
+    const { kvHeads } = this.options.shape;
+    return tf.tensor2d(this.lengthsOf(lanesOf(step, this.options.shape.kvHeads)), [step.rows.length, kvHeads], "int32");
+  }
+
+  get peakEntries(): number {
+    return this.peak;
+  }
+
+  snapshot(): ReferenceSnapshot {
+    return new ReferenceSnapshot(this.exportState());
+  }
+
+  restore(snapshot: StoreSnapshot): void {
+    this.importState((snapshot as ReferenceSnapshot).state);
+  }
+
+  exportState(): StoreState {
     const tensors: Record<string, tf.Tensor> = {};
     for (const [name, tensor] of Object.entries(this.allTensors())) tensors[name] = tf.keep(shareTensor(tensor));
     return { tensors, lengths: [...this.table.lengths] };
   }
 
-  restore(state: StoreState): void {
+  importState(state: StoreState): void {
     checkState(state, Object.keys(this.table.fields), Object.keys(this.merging ?? {}));
     for (const name of Object.keys(this.table.fields)) this.table.setField(name, state.tensors[name] as tf.Tensor);
     this.table.lengths = [...state.lengths];
     const { sums, count } = state.tensors;
     if (sums && count) this.setMerging({ sums, count: count as tf.Tensor1D });
+    this.notePeak();
   }
 
   get stateBytes(): number {
@@ -214,20 +201,20 @@ export class ReferenceStore implements LayerStore {
   }
 
   private append(step: Step, tensors: StepTensors, op: WriteOp & { op: "append" }, site: CallSite): void {
-    const lanes = this.lanesOf(step);
-    if (op.previousUntil) this.setNewestUntil(lanes, op.previousUntil);
+    const lanes = lanesOf(step, this.options.shape.kvHeads);
+    if (op.previousUntil) setNewestUntil(this.table, lanes, op.previousUntil);
     const counts = this.perStepLane(lanes, (row) => step.lengths[row] ?? 0);
     const positions = stepPositions(step);
     const stored =
       this.options.traits.rotation === "at-write"
-        ? rotateAndBlank(tensors.k, { ...this.rotation(step, site, "keys"), positions })
+        ? rotateAndBlank(tensors.k, { ...rotationOf(step, site, this.options.shape, "keys"), positions })
         : tensors.k;
     const at = packLanes(this.laneTensor(step, positions), step.lengths);
     this.writeFields(step, counts, new Array(counts.length).fill(0), {
       keys: packLanes(stored, step.lengths),
       values: packLanes(tensors.v, step.lengths),
       position: at,
-      [from]: at,
+      [fromField]: at,
       until: op.until ? packLanes(op.until, step.lengths) : tf.fill(at.shape, forEver, "int32"),
     });
   }
@@ -238,7 +225,7 @@ export class ReferenceStore implements LayerStore {
     if (window === undefined || this.merging === undefined) {
       throw new Error("a policy that merges must declare mergeWindow in its traits");
     }
-    const lanes = this.lanesOf(step);
+    const lanes = lanesOf(step, this.options.shape.kvHeads);
     const [rows, heads, tokens] = [step.rows.length, shape.kvHeads, step.tokens];
     const opensText = Float32Array.from(stepPositions(step), (position) => (position === 0 ? 0 : 1));
     const merge = tf.mul(op.merge, tf.tensor(opensText, [rows, 1, tokens])) as tf.Tensor3D;
@@ -268,10 +255,11 @@ export class ReferenceStore implements LayerStore {
     const dims = [rows, heads, tokens, shape.headDim] as const;
     const half = (start: number) =>
       tf.reshape(tf.slice(pooled, [0, 0, start], [-1, -1, dims[3]]), [...dims]) as tf.Tensor4D;
-    const keys = rotateAndBlank(half(0), { ...this.rotation(step, site, "keys"), positions });
+    const keys = rotateAndBlank(half(0), { ...rotationOf(step, site, this.options.shape, "keys"), positions });
     const values = half(shape.headDim);
     if (tokens > 1) this.setOwn({ keys, values });
-    const lanes = this.lanesOf(step);
+    const stored = this.options.traits.rotation === "at-write" ? keys : half(0);
+    const lanes = lanesOf(step, this.options.shape.kvHeads);
     const lengths = lanes.map((_, i) => step.lengths[Math.floor(i / heads)] ?? 0);
     const closed = closedStates(merge, tokens, lengths);
     const counts = new Array<number>(this.table.lengths.length).fill(0);
@@ -289,77 +277,53 @@ export class ReferenceStore implements LayerStore {
     const at = take(this.laneTensor(step, positions));
     // a state is visible to the queries after its last token; until then each query sees its own state
     this.writeFields(step, counts, replaces, {
-      keys: take(keys),
+      keys: take(stored),
       values: take(values),
       position: at,
-      [from]: tf.add(at, tf.scalar(1, "int32")),
+      [fromField]: tf.add(at, tf.scalar(1, "int32")),
       until: tf.fill(at.shape, forEver, "int32"),
     });
   }
 
   private overwrite(step: Step, tensors: StepTensors, op: WriteOp & { op: "overwrite" }, site: CallSite): void {
-    if (step.tokens !== 1) throw new Error("overwrite takes one token a step; feed longer prompts token by token");
-    const lanes = this.lanesOf(step);
+    const { kvHeads } = this.options.shape;
     const slots = op.slot.dataSync();
-    const target = lanes.map((lane, i) => Math.min(slots[i] ?? 0, this.table.lengths[lane] ?? 0));
-    const order = this.table.lengths.map((length) => Array.from({ length }, (_, i) => i));
-    lanes.forEach((lane, i) => {
-      order[lane] = (order[lane] ?? []).filter((slot) => slot !== target[i]);
+    const lanes = lanesOf(step, this.options.shape.kvHeads);
+    const plans = this.table.lengths.map((length, lane) => {
+      const i = lanes.indexOf(lane);
+      const row = Math.floor(i / kvHeads);
+      const own = i < 0 ? [] : [...slots.subarray(i * step.tokens, i * step.tokens + (step.lengths[row] ?? 0))];
+      return planOverwrites(length, own, step.starts[row] ?? 0);
     });
-    // an overwritten entry leaves, the new one joins at the end: attention does not depend on the order of slots
-    this.table.keep(order);
     this.append(step, tensors, { op: "append" }, site);
+    const setField = (name: string, part: "gone" | "place") =>
+      this.table.setField(name, tf.tensor1d(Int32Array.from(plans.flatMap((plan) => plan[part]))));
+    setField(goneField, "gone");
+    setField(placeField, "place");
+    // what a chunk replaces is still there for the queries before; a single query never sees it
+    if (step.tokens === 1) this.settle();
+  }
+
+  /** Drops replaced entries and puts the others into their slots. */
+  private settle(): void {
+    const places = this.table.field(placeField).dataSync();
+    for (const name of [goneField, placeField]) this.table.removeField(name);
+    settleOverwrites(this.table, places);
   }
 
   private writeFields(step: Step, counts: number[], replaceLast: number[], values: Record<string, tf.Tensor>): void {
-    if (step.tokens > 1) this.table.setField(from, tf.zeros([this.table.field("keys").shape[0] as number], "int32"));
+    if (step.tokens > 1)
+      this.table.setField(fromField, tf.zeros([this.table.field("keys").shape[0] as number], "int32"));
     const fields: Record<string, tf.Tensor> = {};
     const fresh = counts.reduce((a, b) => a + b, 0);
     for (const name of Object.keys(this.table.fields)) fields[name] = values[name] ?? tf.zeros([fresh]);
     this.table.write({ fields, counts, replaceLast });
   }
 
-  /** Sets `until` of the newest entry of each lane of the step. */
-  private setNewestUntil(lanes: readonly number[], value: tf.Tensor): void {
-    const until = this.table.packed("until", lanes).dataSync().slice() as Int32Array;
-    const fresh = value.dataSync();
-    let end = 0;
-    lanes.forEach((lane, i) => {
-      end += this.table.lengths[lane] ?? 0;
-      if ((this.table.lengths[lane] ?? 0) > 0) until[end - 1] = fresh[i] ?? forEver;
-    });
-    this.table.setPacked("until", lanes, tf.tensor1d(until, "int32"));
-  }
-
-  /** Logical position of each packed entry of the lanes: its column, or its slot where nothing is ever dropped. */
-  private readPositions(lanes: readonly number[]): ArrayLike<number> {
-    if (this.options.traits.columns.includes("position")) return this.table.packed("position", lanes).dataSync();
-    return this.lengthsOf(lanes).flatMap((length) => Array.from({ length }, (_, i) => i));
-  }
-
-  /** Slot of each new token in its lane after the write. */
-  private slotPositions(step: Step): Int32Array {
-    const first = step.rows.map(
-      (row, i) => (this.table.lengths[row * this.options.shape.kvHeads] ?? 0) - (step.lengths[i] ?? 0),
-    );
-    return stepPositions({ ...step, starts: first });
-  }
-
-  private rotation(step: Step, site: CallSite, part: "queries" | "keys") {
-    const { shape } = this.options;
-    const length = Math.max(...step.starts.map((start, row) => start + (step.lengths[row] ?? 0)));
-    return { rope: site.rope, length, borrowed: site.borrowed, part, group: shape.queryHeads / shape.kvHeads };
-  }
-
   /** int32 `[rows, kvHeads, tokens]` from numbers of each row and token. */
   private laneTensor(step: Step, perToken: Int32Array): tf.Tensor3D {
     const base = tf.tensor3d(perToken, [step.rows.length, 1, step.tokens], "int32");
     return tf.tile(base, [1, this.options.shape.kvHeads, 1]);
-  }
-
-  private lanesOf(step: Step): number[] {
-    const { kvHeads } = this.options.shape;
-    return step.rows.flatMap((row) => Array.from({ length: kvHeads }, (_, head) => row * kvHeads + head));
   }
 
   private lengthsOf(lanes: readonly number[]): number[] {
@@ -375,6 +339,13 @@ export class ReferenceStore implements LayerStore {
     return all;
   }
 
+  private notePeak(): void {
+    this.peak = Math.max(
+      this.peak,
+      this.table.lengths.reduce((a, b) => a + b, 0),
+    );
+  }
+
   private setMerging(next: MergeTensors | undefined): void {
     const old = this.merging;
     this.merging = next && { sums: tf.keep(shareTensor(next.sums)), count: tf.keep(shareTensor(next.count)) };
@@ -382,7 +353,7 @@ export class ReferenceStore implements LayerStore {
     old?.count.dispose();
   }
 
-  private setOwn(next: { keys: tf.Tensor4D; values: tf.Tensor4D } | undefined): void {
+  private setOwn(next: OwnEntries | undefined): void {
     const old = this.own;
     this.own = next && { keys: tf.keep(shareTensor(next.keys)), values: tf.keep(shareTensor(next.values)) };
     old?.keys.dispose();

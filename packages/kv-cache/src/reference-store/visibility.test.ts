@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { forEver, visibleUntil } from "./visibility.js";
 
-const limits = { band: undefined, window: undefined, until: undefined };
+const limits = { band: undefined, window: undefined, ends: [] };
 
 describe("visibleUntil", () => {
   it("is undefined where nothing ever leaves", () => {
@@ -13,7 +13,11 @@ describe("visibleUntil", () => {
   });
 
   it("takes the first of band, model window and own end", () => {
-    const all = { band: { sinks: 1, recent: 4 }, window: 3, until: [100, 2, 100] };
-    expect([...(visibleUntil([0, 1, 5], all) ?? [])]).toEqual([3, 2, 8]);
+    const ends = [
+      [100, 2, 100],
+      [1, 100, 100],
+    ];
+    const all = { band: { sinks: 1, recent: 4 }, window: 3, ends };
+    expect([...(visibleUntil([0, 1, 5], all) ?? [])]).toEqual([1, 2, 8]);
   });
 });

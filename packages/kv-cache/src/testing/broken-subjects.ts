@@ -5,6 +5,7 @@ import { tova } from "../policies/tova.js";
 import { uniformPolicy } from "../policies/uniform-policy.js";
 import { window } from "../policies/window.js";
 import type { CachePolicy, LayerPolicy, LayerShape } from "../policy.js";
+import { ReferenceSnapshot } from "../reference-store/reference-snapshot.js";
 import { ReferenceStore } from "../reference-store/reference-store.js";
 import type { LayerStore, StoreFactory } from "../store.js";
 import type { LawSubject } from "./law.js";
@@ -105,16 +106,16 @@ export const brokenSubjects: readonly BrokenSubject[] = [
       name: "a store whose copies cost memory",
       policy: full,
       store: spoiled((store) => {
-        const snapshot = store.snapshot.bind(store);
+        const exportState = store.exportState.bind(store);
         return {
           snapshot: () => {
-            const { tensors, lengths } = snapshot();
+            const { tensors, lengths } = exportState();
             const copies = Object.entries(tensors).map(([name, x]) => [
               name,
               tf.keep(tf.tidy(() => tf.add(x, tf.zerosLike(x)))),
             ]);
             tf.dispose(tensors);
-            return { tensors: Object.fromEntries(copies), lengths };
+            return new ReferenceSnapshot({ tensors: Object.fromEntries(copies), lengths });
           },
         };
       }),
@@ -179,10 +180,10 @@ export const brokenSubjects: readonly BrokenSubject[] = [
       name: "a store that saves no masses",
       policy: () => h2o({ heavy: 5, recent: 1 }),
       store: spoiled((store) => {
-        const snapshot = store.snapshot.bind(store);
+        const exportState = store.exportState.bind(store);
         return {
-          snapshot: () => {
-            const { tensors, lengths } = snapshot();
+          exportState: () => {
+            const { tensors, lengths } = exportState();
             tensors.mass?.dispose();
             return { tensors: { ...tensors, mass: tf.keep(tf.zeros([lengths.reduce((a, b) => a + b, 0)])) }, lengths };
           },

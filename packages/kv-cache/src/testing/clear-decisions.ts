@@ -55,12 +55,15 @@ function scoreGap(store: LayerStore, kvHeads: number, step: Step, op: DropOp): n
     const gaps = perLane.flat().map((score) => Math.abs(score - op.threshold));
     return Math.min(Number.POSITIVE_INFINITY, ...gaps);
   }
-  const pools =
-    op.scope === "row" ? step.rows.map((_, row) => perLane.slice(row * kvHeads, (row + 1) * kvHeads).flat()) : perLane;
-  const keep = op.scope === "row" ? op.keep * kvHeads : op.keep;
-  const gaps = pools.map((pool) => {
-    const sorted = pool.sort((a, b) => b - a);
-    return (sorted[keep - 1] ?? Number.POSITIVE_INFINITY) - (sorted[keep] ?? Number.NEGATIVE_INFINITY);
+  const byRow = step.rows.map((_, row) => perLane.slice(row * kvHeads, (row + 1) * kvHeads));
+  const gaps = byRow.flatMap((lanes, row) => {
+    const keep = typeof op.keep === "number" ? op.keep : (op.keep[row] ?? 0);
+    const pools = op.scope === "row" ? [lanes.flat()] : lanes;
+    const kept = op.scope === "row" ? keep * kvHeads : keep;
+    return pools.map((pool) => {
+      const sorted = pool.sort((a, b) => b - a);
+      return (sorted[kept - 1] ?? Number.POSITIVE_INFINITY) - (sorted[kept] ?? Number.NEGATIVE_INFINITY);
+    });
   });
   return Math.min(...gaps);
 }

@@ -18,6 +18,9 @@ export interface PolicyRow extends DescribePolicyOptions {
   readonly policy: () => CachePolicy;
 }
 
+/** Milliseconds that one law may take; on an idle machine it takes a few hundred. */
+const lawTimeout = 60_000;
+
 let matrix: LawMatrix | undefined;
 
 /**
@@ -40,12 +43,16 @@ export function describePolicy(name: string, factory: () => CachePolicy, options
       await chooseBackend({ prefer: backend });
     });
     for (const law of allLaws) {
-      it(`${law.number}: ${law.title}`, async (context) => {
-        const outcome = await law.check({ name, policy: factory, ...rest });
-        results.record(`${name} (${backend})`, law, outcome);
-        if ("notApplicable" in outcome) context.skip(outcome.notApplicable);
-        else expect(outcome.violations).toEqual([]);
-      });
+      it(
+        `${law.number}: ${law.title}`,
+        async (context) => {
+          const outcome = await law.check({ name, policy: factory, ...rest });
+          results.record(`${name} (${backend})`, law, outcome);
+          if ("notApplicable" in outcome) context.skip(outcome.notApplicable);
+          else expect(outcome.violations).toEqual([]);
+        },
+        lawTimeout,
+      );
     }
   });
 }

@@ -1,6 +1,6 @@
 import { chooseBackend } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { full } from "../../policies/full.js";
 import { ReferenceStore } from "../../reference-store/reference-store.js";
 import { registerStore } from "../../store-registry.js";
@@ -8,6 +8,8 @@ import { brokenSubjects } from "../broken-subjects.js";
 import type { Law, LawOutcome, LawSubject } from "../law.js";
 import { LawMatrix } from "../law-matrix.js";
 import { allLaws } from "./all-laws.js";
+
+vi.setConfig({ testTimeout: 60_000 }); // many laws in one test
 
 const violationsOf = (outcome: LawOutcome) => ("violations" in outcome ? outcome.violations : undefined);
 
