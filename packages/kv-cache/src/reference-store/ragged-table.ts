@@ -1,6 +1,6 @@
 import { cacheWrite } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
-import { sliceRows, takeRows } from "./lanes.js";
+import { concatRows, sliceRows, takeRows } from "./lanes.js";
 import { shareTensor } from "./share-tensor.js";
 
 /** What one write adds to a {@link RaggedTable}: a value for every field, lane-major. */
@@ -90,13 +90,7 @@ export class RaggedTable {
         ? sliceRows(this.field(name), starts[lane] ?? 0, length)
         : sliceRows(packed, from, length);
     });
-    this.setField(
-      name,
-      tf.concat(
-        pieces.filter((piece) => (piece.shape[0] as number) > 0),
-        0,
-      ),
-    );
+    this.setField(name, concatRows(pieces, packed));
   }
 
   /** First index of each lane. */

@@ -21,9 +21,8 @@ export function watchPolicy(policy: CachePolicy, subject: LawSubject, watch: Dec
       value: (shape: Parameters<CachePolicy["forLayer"]>[0]) => {
         const layer = policy.forLayer(shape);
         const decide: typeof layer.decide = (tokens) => {
-          const op = layer.decide(tokens);
-          if (op.op === "merge") watch.nearest = Math.min(watch.nearest, margin(tokens));
-          return op;
+          watch.nearest = Math.min(watch.nearest, margin(tokens));
+          return layer.decide(tokens);
         };
         return Object.create(layer, { decide: { value: decide } });
       },
@@ -45,7 +44,8 @@ export function watchStore(factory: StoreFactory, watch: DecisionWatch): StoreFa
 }
 
 function scoreGap(store: LayerStore, kvHeads: number, step: Step, op: DropOp): number {
-  if (op.op === "drop-range") return Number.POSITIVE_INFINITY;
+  // whole numbers are not rounded
+  if (op.op === "drop-range" || op.scores.dtype === "int32") return Number.POSITIVE_INFINITY;
   const all = store.laneLengths();
   const lengths = step.rows.flatMap((row) => all.slice(row * kvHeads, (row + 1) * kvHeads));
   const slots = Math.max(0, ...lengths);

@@ -2,9 +2,18 @@ import type { PolicyTraits, WriteOp } from "../policy.js";
 import type { Step } from "../step.js";
 import type { Attended, CallSite, LayerStore, StoreFactory } from "../store.js";
 
+/** An entry as it is stored. */
+export interface ViewedEntry {
+  readonly position: number;
+  /** First query position that no longer sees it. */
+  readonly until: number;
+  readonly key: Float32Array;
+  readonly value: Float32Array;
+}
+
 /** A lane at the moment of attention. */
 export interface LaneView {
-  readonly slots: readonly { readonly position: number; readonly key: Float32Array; readonly value: Float32Array }[];
+  readonly slots: readonly ViewedEntry[];
   /** Whether each token so far joined the entry before it. */
   readonly merged: readonly boolean[];
   /** Weight of each token so far. */
@@ -76,7 +85,8 @@ function viewOf(
   const slots = keys.shape[2];
   const headDim = keys.shape[3];
   const [k, v] = [keys.dataSync(), store.entries(step, "values").dataSync()];
-  const positions = traits.columns.includes("position") ? store.column(step, "position").dataSync() : undefined;
+  const column = (name: string) => (traits.columns.includes(name) ? store.column(step, name).dataSync() : undefined);
+  const [positions, until] = [column("position"), column("until")];
   return step.rows.flatMap((row, i) =>
     Array.from({ length: kvHeads }, (_, head) => {
       const lane = row * kvHeads + head;
@@ -87,6 +97,7 @@ function viewOf(
         ...(decisions[lane] as Decisions),
         slots: Array.from({ length: all[lane] ?? 0 }, (_, slot) => ({
           position: positions?.[first + slot] ?? slot,
+          until: until?.[first + slot] ?? Number.POSITIVE_INFINITY,
           key: vector(k, slot),
           value: vector(v, slot),
         })),

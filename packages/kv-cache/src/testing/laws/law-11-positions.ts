@@ -50,19 +50,24 @@ function checkLane(seen: ViewedStep, place: Place): string[] {
   const violations: string[] = [];
   const entries = lane.slots.map((slot, index) => {
     const own = expectedEntry(slot.position, place, seen);
-    if (own === undefined) return { key: slot.key, value: slot.value, position: slot.position };
+    if (own === undefined) {
+      violations.push(`${where}: entry ${index} states position ${slot.position}`);
+      return slot;
+    }
     const readAt = bySlot ? index : slot.position;
     const key = turnOnHost(own.key, readAt, blanked);
-    const stored = seen.traits.rotation === "at-write" ? key : own.key;
+    const stored = seen.traits.rotation === "at-write" ? slot.key : turnOnHost(slot.key, readAt, blanked);
     if (apart(slot.value, own.value) > tolerance)
       violations.push(`${where}: entry ${index} is not that of its position`);
-    if (apart(slot.key, stored) > tolerance) {
+    if (apart(stored, key) > tolerance) {
       violations.push(`${where}: the key of entry ${index} is not rotated by position ${readAt}`);
     }
-    return { key, value: own.value, position: slot.position };
+    return { ...slot, key, value: own.value };
   });
   const { window } = seen.site;
-  const visible = entries.filter(({ position }) => window === undefined || now - position < window);
+  const visible = entries.filter(
+    ({ position, until }) => now < until && (window === undefined || now - position < window),
+  );
   const queryAt = bySlot ? lane.slots.length - 1 : now;
   for (let g = 0; g < group; g++) {
     const head = kvHead * group + g;
