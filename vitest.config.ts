@@ -16,6 +16,9 @@ export default defineConfig(({ mode }) => ({
     include: [`${folders}/**/${mode === "goldens" || mode === "tensorflow" ? `*.${mode}.test.ts` : "*.test.ts"}`],
     exclude: [...configDefaults.exclude, ...(mode === "tensorflow" ? [] : ["**/*.tensorflow.test.ts"])],
     pool: "forks",
+    // a loaded machine must not turn a right answer into a failure; what hangs still ends
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     maxWorkers: "100%", // by default one core is left idle, half of a machine with two
     // The cpu backend's greeting, once per test file.
     onConsoleLog: (log) => !log.includes("Hi, looks like you are running TensorFlow.js in Node.js"),
