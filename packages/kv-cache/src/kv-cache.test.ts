@@ -1,11 +1,13 @@
 import { chooseBackend, KvfoldError } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
-import { KvCache, liveBytesOf } from "./kv-cache.js";
+import { attention } from "./attention.js";
+import { KvCache, type KvCacheOptions, liveBytesOf } from "./kv-cache.js";
 import { full } from "./policies/full.js";
 import { h2o } from "./policies/h2o.js";
 import { window } from "./policies/window.js";
 import type { CachePolicy } from "./policy.js";
+import { ReferenceStore } from "./reference-store/reference-store.js";
 import { read, tinyCache } from "./testing/tiny-cache.js";
 
 await chooseBackend({ prefer: "cpu" });
@@ -256,5 +258,65 @@ describe("a coordinator", () => {
     read(cache, 1);
     expect(calls).toEqual([2, 2]);
     expect(cache.stats().layers.map(({ entries }) => entries)).toEqual([[[2]], [[4]]]);
+  });
+});
+
+describe("endOfPrefill", () => {
+  it("is asked once, with the last chunk of the prompt, and may choose for each row", () => {
+    // SnapKV's shape: the mass of the last queries decides, budgets are a part of each prompt
+    const base = full();
+    const policy: CachePolicy = {
+      ...base,
+      name: "prompt",
+      forLayer: (shape) => ({
+        decide: () => ({ op: "append" }),
+        traits: {
+          ...base.forLayer(shape).traits,
+          columns: ["position", "mass"],
+          massQueries: 2,
+          lossless: false,
+          chunking: "defines",
+        },
+        observe: ({ mass }) => ({ mass: mass as tf.Tensor3D }),
+        endOfPrefill: (context) => ({
+          op: "drop-lowest",
+          scores: context.column("mass"),
+          keep: context.step.starts.map((start, row) => Math.trunc((start + (context.step.lengths[row] ?? 0)) / 2)),
+        }),
+      }),
+    };
+    using cache = tinyCache(policy, { rows: 2, layers: 1 });
+    const step = (tokens: number, lengths: number[], endOfPrefill: boolean) =>
+      tf.tidy(() => {
+        const draw = (heads: number) => tf.randomNormal<tf.Rank.R4>([2, heads, tokens, 4]);
+        attention(cache.layer(0), { q: draw(2), k: draw(1), v: draw(1), lengths, endOfPrefill });
+      });
+    step(4, [4, 4], false);
+    expect(cache.layer(0).laneLengths()).toEqual([4, 4]);
+    step(6, [6, 2], true);
+    expect(cache.layer(0).laneLengths()).toEqual([5, 3]);
+    step(1, [1, 1], false);
+    expect(cache.layer(0).laneLengths()).toEqual([6, 4]);
+    expect(cache.stats().peakEntries).toBe(16);
+  });
+});
+
+describe("codecs", () => {
+  it("are asked for by the layer's policy before the cache's own is used", () => {
+    const base = full();
+    const policy: CachePolicy = {
+      ...base,
+      forLayer: (shape) => ({
+        ...base.forLayer(shape),
+        traits: { ...base.forLayer(shape).traits, ...(shape.layer === 1 ? { codec: "int8" } : {}) },
+      }),
+    };
+    const asked: string[] = [];
+    const store: KvCacheOptions["store"] = (options) => {
+      asked.push(options.codec);
+      return new ReferenceStore({ ...options, codec: "f32" });
+    };
+    tinyCache(policy, { store, codec: "bf16" }).dispose();
+    expect(asked).toEqual(["bf16", "int8"]);
   });
 });

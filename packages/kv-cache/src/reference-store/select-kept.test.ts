@@ -28,6 +28,11 @@ describe("selectKept", () => {
     expect(selectKept(op, [3, 3, 1], 3, scores)).toEqual([[0, 2], [0, 1], [0]]);
   });
 
+  it("drop-lowest takes one number for each row", () => {
+    const op = { op: "drop-lowest", scores: none(), keep: [1, 2] } as const;
+    expect(selectKept(op, [2, 2, 2, 2], 2, [1, 2, 2, 1, 1, 2, 2, 1])).toEqual([[1], [0], [0, 1], [0, 1]]);
+  });
+
   it("drop-lowest over a row lets lanes have different lengths", () => {
     const op = { op: "drop-lowest", scores: none(), keep: 2, scope: "row" } as const;
     const scores = [9, 8, 7, 1, 2, 3, 1, 1, 1, 4, 5, 6];
