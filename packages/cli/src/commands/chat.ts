@@ -73,11 +73,17 @@ async function run(name: string, options: Options): Promise<void> {
     answering = undefined;
   };
   const converse = async () => {
-    const ask = () => process.stdin.isTTY && lines.prompt();
+    let closed = false;
+    lines.once("close", () => {
+      closed = true;
+    });
+    const ask = () => {
+      if (process.stdin.isTTY && !closed) lines.prompt(); // on a closed interface it would wake standard input up again
+    };
     ask();
     for await (const line of lines) {
       const message = line.trim();
-      if (message === "/exit") break;
+      if (message === "/exit" || interrupted) break;
       if (message === "/stats") note(cacheFigures(session));
       else if (message !== "") await answer(message);
       if (interrupted) break;
