@@ -157,7 +157,7 @@ export class ReferenceStore implements LayerStore {
     return this.peak;
   }
 
-  snapshot(): ReferenceSnapshot {
+  snapshot(): StoreSnapshot {
     return new ReferenceSnapshot(this.exportState());
   }
 
