@@ -56,52 +56,59 @@ KVFOLD_INLINE __m256 joinDigits(const __m256i* s) {
   return value;
 }
 
-KVFOLD_INLINE float sum8(__m256 v) {
-  const __m128 b = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-  const __m128 c = _mm_add_ps(b, _mm_movehl_ps(b, b));
-  return _mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c)));
-}
-
 template <WeightFormat format, int digits, int outputs, int xs>
 KVFOLD_INLINE void outputsOf(const CodedGemvTask& coded, int64_t output) {
   using W = CodedWeights<format>;
   const GemvTask& task = coded.task;
   const uint8_t* x[xs];
+  KVFOLD_UNROLL
   for (int r = 0; r < xs; r++) x[r] = coded.coded + (r < task.rows ? r : task.rows - 1) * coded.codedRowBytes;
   const uint8_t* rows[outputs];
+  KVFOLD_UNROLL
   for (int o = 0; o < outputs; o++) rows[o] = task.weights + (output + o) * task.rowBytes;
   __m256 acc[outputs][xs];
-  float least[outputs][xs];
+  typename W::Minima minima[outputs][xs];
+  KVFOLD_UNROLL
   for (int o = 0; o < outputs; o++) {
+    KVFOLD_UNROLL
     for (int r = 0; r < xs; r++) {
       acc[o][r] = _mm256_setzero_ps();
-      least[o][r] = 0;
+      minima[o][r] = typename W::Minima{};
     }
   }
   const int64_t blocks = task.inputs / 32;
   constexpr int unitBytes = W::parts * 32 * digits;
   constexpr int scalesOfGroup = W::joined ? 8 : W::blocksOfGroup;
-  for (int64_t group = 0; group * W::blocksOfGroup < blocks; group++) {
-    const bool single = W::joined && (group + 1) * W::blocksOfGroup > blocks;
+  // Offsets from the start of a coded row, which all rows share: few enough for the registers.
+  int64_t digitsAt = 0, scalesAt = coded.layout.scaleOffset(), sumsAt = coded.layout.sumOffset();
+  int64_t halfSumsAt = coded.layout.halfSumOffset();
+  for (int64_t left = blocks; left > 0; left -= W::blocksOfGroup) {
+    const bool single = W::joined && left == 1;
+    KVFOLD_UNROLL
     for (int o = 0; o < outputs; o++) {
-      const uint8_t* at = rows[o] + group * W::groupBytes;
-      for (int line = 0; line < W::groupBytes; line += 64) __builtin_prefetch(at + prefetchBytes + line);
-      const typename W::Group loaded = W::load(at, single);
-#pragma GCC unroll 4
+      KVFOLD_UNROLL
+      for (int line = 0; line < W::groupBytes; line += 64) __builtin_prefetch(rows[o] + prefetchBytes + line);
+      const typename W::Group loaded = W::load(rows[o], single);
+      rows[o] += W::groupBytes;
+      KVFOLD_UNROLL
       for (int u = 0; u < W::units; u++) {
         __m256i w[W::parts];
         W::unit(loaded, u, w);
+        KVFOLD_UNROLL
         for (int r = 0; r < xs; r++) {
-          const uint8_t* digitsOf = x[r] + (group * W::units + u) * unitBytes;
-          const float* scales = reinterpret_cast<const float*>(x[r] + coded.layout.scaleOffset()) + group * scalesOfGroup;
+          const uint8_t* digitsOf = x[r] + digitsAt + u * unitBytes;
+          const float* scales = reinterpret_cast<const float*>(x[r] + scalesAt);
           __m256i s[digits];
           if constexpr (W::joined) {
+            KVFOLD_UNROLL
             for (int d = 0; d < digits; d++) {
               s[d] = joinedDot(w, loadBytes(digitsOf + d * 64), loadBytes(digitsOf + d * 64 + 32));
             }
             acc[o][r] = _mm256_fmadd_ps(joinDigits<digits>(s), W::scale(loaded, u, 0, scales), acc[o][r]);
           } else {
+            KVFOLD_UNROLL
             for (int part = 0; part < W::parts; part++) {
+              KVFOLD_UNROLL
               for (int d = 0; d < digits; d++) {
                 s[d] = firstDot<W::isSigned>(w[part], loadBytes(digitsOf + (part * digits + d) * 32));
               }
@@ -110,17 +117,29 @@ KVFOLD_INLINE void outputsOf(const CodedGemvTask& coded, int64_t output) {
           }
         }
       }
-      for (int r = 0; W::factor != 0 && r < xs; r++) {
-        const float* sums = reinterpret_cast<const float*>(x[r] + coded.layout.sumOffset()) + group * 2 * W::blocksOfGroup;
-        least[o][r] += W::minima(loaded, sums);
+      if constexpr (W::factor != 0) {
+        KVFOLD_UNROLL
+        for (int r = 0; r < xs; r++) {
+          W::minima(loaded, reinterpret_cast<const float*>(x[r] + sumsAt),
+                    reinterpret_cast<const float*>(x[r] + halfSumsAt), minima[o][r]);
+        }
       }
     }
+    digitsAt += W::units * unitBytes;
+    scalesAt += scalesOfGroup * 4;
+    sumsAt += W::blocksOfGroup * 4;
+    halfSumsAt += W::blocksOfGroup * 8;
+  }
+  // Sums are first taken out with constant indices: a variable one would keep them all in memory.
+  float results[outputs][xs];
+  KVFOLD_UNROLL
+  for (int o = 0; o < outputs; o++) {
+    KVFOLD_UNROLL
+    for (int r = 0; r < xs; r++) results[o][r] = sum8(acc[o][r]) + W::factor * sum8(minima[o][r]);
   }
   for (int o = 0; o < outputs; o++) {
     const float bias = task.bias == nullptr ? 0 : task.bias[output + o];
-    for (int r = 0; r < xs && r < task.rows; r++) {
-      task.y[r * task.yStride + output + o] = sum8(acc[o][r]) + W::factor * least[o][r] + bias;
-    }
+    for (int r = 0; r < xs && r < task.rows; r++) task.y[r * task.yStride + output + o] = results[o][r] + bias;
   }
 }
 

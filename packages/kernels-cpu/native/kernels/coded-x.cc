@@ -72,12 +72,14 @@ Block codeBlock(const float* x, int digits) {
 void codeRow(const float* x, int64_t inputs, bool pairs, const CodedLayout& layout, uint8_t* row) {
   float* scales = reinterpret_cast<float*>(row + layout.scaleOffset());
   float* sums = reinterpret_cast<float*>(row + layout.sumOffset());
+  float* halfSums = reinterpret_cast<float*>(row + layout.halfSumOffset());
   const int digits = layout.digits;
   for (int64_t b = 0; b < layout.blocks; b++) {
     Block block = {};
     if (b * 32 < inputs) block = codeBlock(x + b * 32, digits);
-    sums[2 * b] = block.sums[0];
-    sums[2 * b + 1] = block.sums[1];
+    sums[b] = block.sums[0] + block.sums[1];
+    halfSums[2 * b] = block.sums[0];
+    halfSums[2 * b + 1] = block.sums[1];
     if (!pairs) {
       scales[b] = block.scale;
       for (int d = 0; d < digits; d++) {

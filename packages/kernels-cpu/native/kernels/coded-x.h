@@ -21,9 +21,11 @@ struct CodedLayout {
   int64_t digitBytes() const { return blocks * 32 * digits; }
   /** float; scale of each block, or of each pair as four and four lanes. */
   int64_t scaleOffset() const { return digitBytes(); }
-  /** float; sum of x over each half block of 16. */
+  /** float; sum of x over each block. */
   int64_t sumOffset() const { return scaleOffset() + blocks * 16; }
-  int64_t bytes() const { return sumOffset() + blocks * 8; }
+  /** float; sums of x over its two halves of 16. */
+  int64_t halfSumOffset() const { return sumOffset() + blocks * 4; }
+  int64_t bytes() const { return (halfSumOffset() + blocks * 8 + 63) / 64 * 64; }
 };
 
 static inline CodedLayout codedLayout(int64_t inputs, int digits) { return {(inputs + 255) / 256 * 8, digits}; }

@@ -14,6 +14,8 @@
 #endif
 
 #define KVFOLD_INLINE static inline __attribute__((always_inline))
+/** Before a loop of a few rounds, so that arrays indexed in it can live in registers. */
+#define KVFOLD_UNROLL _Pragma("GCC unroll 16")
 
 namespace kvfold::KVFOLD_ISA {
 

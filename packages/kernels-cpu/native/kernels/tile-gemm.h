@@ -16,7 +16,7 @@ constexpr int64_t tileDepth = 32;
 /** Which products of terms are summed: weight term i with the first `xTerms[i]` terms of the activations. */
 struct TilePlan {
   int weightTerms;
-  int xTerms[2];
+  int xTerms[3];
 };
 
 struct TileGemmKernels {

@@ -17,10 +17,12 @@ int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
 TilePlan planOf(WeightFormat format, int digits) {
-  if (digits == 1) return {1, {1, 0}};
-  if (format == WeightFormat::bf16) return {1, {3, 0}};
-  if (format == WeightFormat::f16) return {2, {3, 2}};
-  return {2, {2, 1}};
+  if (digits == 1) return {1, {1, 0, 0}};
+  if (format == WeightFormat::bf16) return {1, {digits, 0, 0}};
+  if (digits == 2) return {2, {2, 1, 0}};
+  // Two terms hold these weights exactly: scales of 11 bits times values of 5, or 11 bits alone.
+  const bool twoTerms = format == WeightFormat::f16 || format == WeightFormat::q4_0 || format == WeightFormat::q5_0;
+  return twoTerms ? TilePlan{2, {3, 2, 0}} : TilePlan{3, {3, 2, 1}};
 }
 
 struct Group {

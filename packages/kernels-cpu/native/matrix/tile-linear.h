@@ -8,8 +8,8 @@ namespace kvfold {
 bool tilesFit(WeightFormat format);
 
 /**
- * As `packedLinear`. `digits` as in `setActivationDigits`: with 3 or 2 the error is that of 17-bit operands (bf16 and f16
- * weights: of float32), with 1 that of bfloat16.
+ * As `packedLinear`. `digits` as in `setActivationDigits`: with 3 the result is as exact as in float32, with 2 the operands
+ * are rounded to 17 bits, with 1 to the 8 bits of bfloat16.
  */
 bool tileLinear(const PackedLinear& layer, const float* x, int64_t rows, float* y, int digits);
 
