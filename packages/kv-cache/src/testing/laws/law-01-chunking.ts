@@ -12,7 +12,7 @@ export const chunkingLaw: Law = {
     if (anyTraits(subject).some(({ chunking }) => chunking === "defines")) {
       return { notApplicable: "chunks are part of the policy's definition" };
     }
-    return overCases(subject, { cases: 5, seed: 1000 }, (bench) => {
+    return overCases(subject, { cases: 4, seed: 1000 }, (bench) => {
       const prompt = Math.min(...bench.case.lengths) - 2;
       const decoded = bench.run();
       readPrompt(decoded, new Array(prompt).fill(1));

@@ -8,9 +8,9 @@ export const forkLaw: Law = {
   number: 3,
   title: "after fork() neither cache sees the other, and what both hold is counted once",
   check: (subject) =>
-    overCases(subject, { cases: 3, seed: 3000, adapt: (c) => ({ ...c, lengths: [14, 14] }) }, (bench) => {
+    overCases(subject, { cases: 3, seed: 3000, adapt: (c) => ({ ...c, lengths: [10, 10] }) }, (bench) => {
       const halfway = (run: ReturnType<typeof bench.run>) => {
-        for (let t = 0; t < 7; t++) run.feed([1, 1]);
+        for (let t = 0; t < 5; t++) run.feed([1, 1]);
         return run;
       };
       const alone = halfway(bench.run());
@@ -23,7 +23,7 @@ export const forkLaw: Law = {
       const violations: string[] = [];
       const [one, both] = [left.cache.liveBytes, liveBytesOf([left.cache, right.cache])];
       if (both !== one) violations.push(`a fork that nobody has written to costs ${both - one} bytes`);
-      for (let t = 0; t < 4; t++) {
+      for (let t = 0; t < 3; t++) {
         right.feed([1, 1]);
         left.feed([1, 1]);
       }

@@ -7,7 +7,7 @@ export const batchLaw: Law = {
   number: 4,
   title: "a row alone equals the same row in any batch: row subsets, ragged steps, addRows, selectRows",
   check: (subject) =>
-    overCases(subject, { cases: 5, seed: 4000, adapt: (c) => ({ ...c, lengths: [...c.lengths, 9, 12] }) }, (bench) => {
+    overCases(subject, { cases: 3, seed: 4000, adapt: (c) => ({ ...c, lengths: [...c.lengths, 9, 12] }) }, (bench) => {
       const chunks = bench.case.lengths.map((length) => chunkSizes(bench, length));
       const alone = bench.case.lengths.map((_, text) => {
         const run = bench.run([text]);
