@@ -32,7 +32,7 @@ export function planCommand(): Command {
 
 async function run(name: string, options: Options): Promise<void> {
   const { readModelConfig } = await import("@kvfold/models");
-  const config = await readModelConfig(await resolvePath(name));
+  const config = await readModelConfig(await resolvePath(name, true));
   const specs = options.policy ?? defaultSpecs(config);
   const policies = await readPolicies(specs, config);
   const context = options.context ?? config.maxPositions;

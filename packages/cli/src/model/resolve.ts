@@ -1,12 +1,17 @@
 import { Progress } from "../terminal/progress.js";
 
-/** Path of a MODEL argument: `demo`, a folder, a `.gguf` file, or a hub id, which is downloaded first. */
-export async function resolvePath(model: string): Promise<string> {
+/**
+ * Path of a MODEL argument: `demo`, a folder, a `.gguf` file, or a hub id, which is downloaded first.
+ *
+ * @param withoutWeights true when the config is enough
+ */
+export async function resolvePath(model: string, withoutWeights = false): Promise<string> {
   if (model === "demo") return (await import("@kvfold/demo-model")).modelPath;
   const { resolveModel } = await import("@kvfold/models");
   const progress = new Progress("downloading");
   try {
     const { path } = await resolveModel(model, {
+      withoutWeights,
       onProgress: ({ doneBytes, totalBytes }) => progress.update(doneBytes, totalBytes),
     });
     return path;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { goldensPath } from "@kvfold/core/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { HubServer } from "../../test/hub-server.js";
-import { openModelFiles } from "../model-files.js";
+import { openModelFiles, readModelConfig } from "../model-files.js";
 import { type ResolveModelOptions, resolveModel } from "./resolve-model.js";
 
 const golden = (name: string) => {
@@ -79,6 +79,14 @@ describe("resolveModel", () => {
     hub.requests.length = 0;
     expect(await resolveModel(`kv/single@${commits.single}`, options)).toEqual(model);
     expect(hub.requests).toEqual([]);
+  });
+
+  it("leaves the weights where they are when only the config is wanted", async () => {
+    const { path } = await resolveModel("kv/single", { ...options, withoutWeights: true });
+    expect(readdirSync(path)).toEqual(["config.json", "generation_config.json", "tokenizer.json"]);
+    expect((await readModelConfig(path)).architecture).toBe("llama");
+    await resolveModel("kv/single", options);
+    expect(readdirSync(path)).toContain("model.safetensors");
   });
 
   it("downloads every shard that the index names", async () => {

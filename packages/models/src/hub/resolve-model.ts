@@ -15,6 +15,8 @@ export interface ResolveModelOptions extends HubOptions {
   readonly revision?: string;
   /** Told as bytes arrive. */
   readonly onProgress?: (progress: DownloadProgress) => void;
+  /** True: config and tokenizer files only, for what needs no weights. A `.gguf` file comes whole. Default false. */
+  readonly withoutWeights?: boolean;
 }
 
 /** A model that lies on this machine. */
@@ -78,6 +80,7 @@ async function fetchModel(id: HubModelId, repository: string, options: ResolveMo
   } else {
     const small = smallFiles(files, id.name);
     await downloadToCache(target, small, options);
+    if (options.withoutWeights) return { path: snapshot, origin: "hub", commit };
     const where = INDEX_FILE;
     const index = await readJsonFile(join(snapshot, where), { maxBytes: MAX_INDEX_BYTES, code: "hub-model", where });
     // A total that counts the small files again keeps progress monotonous.
