@@ -30,7 +30,8 @@ for await (const line of createInterface({ input: child.stdout })) {
   const row = JSON.parse(line);
   rows.push(row);
   const share = row.shareOfCeiling === undefined ? "" : `${Math.round(100 * row.shareOfCeiling)} %`;
-  const head = `${row.kernel} ${row.format}`.padEnd(22) + row.instructionSet.padEnd(11) + String(row.threads).padStart(2);
+  const head =
+    `${row.kernel} ${row.format}`.padEnd(22) + row.instructionSet.padEnd(11) + String(row.threads).padStart(2);
   console.log(`${head}  ${row.detail.padEnd(28)} ${row.median.toFixed(1).padStart(8)} ${row.unit.padEnd(8)} ${share}`);
 }
 const results = join(packageFolder, "..", "..", "benchmarks", "results");

@@ -1,7 +1,7 @@
 import { registerNative } from "./register-native.js";
 
 export { probe } from "./kernels-package.js";
-export { type LoadedKernels, type LoadKernelsOptions, loadKernels } from "./load-kernels.js";
+export { type ActivationPrecision, type LoadedKernels, type LoadKernelsOptions, loadKernels } from "./load-kernels.js";
 export { type MappedFile, mapFile } from "./mapped-file.js";
 export { type InstructionSet, instructionSets } from "./native-addon.js";
 export { version } from "./version.js";

@@ -40,6 +40,18 @@ export interface SystemEntries {
 
 /** `native/entries/matrix-entries.cc` */
 export interface MatrixEntries {
+  /** 0 for float32, else digits of base 255; see `native/kernels/coded-x.h`. */
+  setActivationDigits(digits: number): void;
+  /** `weight` is `[inputs, outputs]`. */
+  denseLinear(
+    x: Float32Array,
+    rows: number,
+    weight: Float32Array,
+    inputs: number,
+    outputs: number,
+    bias: Float32Array | undefined,
+    y: Float32Array,
+  ): void;
   /** `format` is the index in `weightFormats`. */
   packedLinear(
     format: number,

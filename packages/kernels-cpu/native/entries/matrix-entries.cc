@@ -1,12 +1,18 @@
 // Entry points of matrix products.
 #include "../entry-point.h"
 #include "../kernels/coded-x.h"
+#include "../matrix/dense-linear.h"
 #include "../matrix/gemm-f32.h"
 #include "../matrix/packed-linear.h"
 #include "../napi-args.h"
 
 namespace kvfold {
 namespace {
+
+/** True when a matrix fits an array. Sizes are below 2^53, but their products may not be. */
+bool fits(int64_t length, int64_t rows, int64_t columns) {
+  return rows == 0 || columns == 0 || (rows <= length && columns <= length / rows);
+}
 
 /**
  * matmulF32(a, b, out, batch, m, n, k, transposeA, transposeB, aStep, bStep)
@@ -20,10 +26,6 @@ napi_value MatmulF32(napi_env env, napi_callback_info info) {
   const int64_t batch = args.size(3), m = args.size(4), n = args.size(5), k = args.size(6);
   const bool transposeA = args.flag(7), transposeB = args.flag(8);
   const int64_t aStep = args.size(9), bStep = args.size(10);
-  // Sizes are below 2^53 but their products may not fit, so they are first bounded by the arrays.
-  const auto fits = [](int64_t length, int64_t rows, int64_t columns) {
-    return rows == 0 || columns == 0 || (rows <= length && columns <= length / rows);
-  };
   args.require(fits(a.length, m, k) && fits(b.length, k, n) && fits(out.length, m, n), "matrices do not fit their arrays");
   if (!args.ok()) return nullptr;
   if (m == 0 || n == 0 || batch == 0) return nullptr;
@@ -66,6 +68,23 @@ napi_value PackedLinearRows(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** denseLinear(x, rows, weight [inputs, outputs], inputs, outputs, bias | undefined, y) */
+napi_value DenseLinearRows(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const Span<float> x = args.floats(0);
+  const int64_t rows = args.size(1);
+  const Span<float> weight = args.floats(2);
+  const int64_t inputs = args.size(3), outputs = args.size(4);
+  const Span<float> bias = args.optionalFloats(5);
+  const Span<float> y = args.floats(6);
+  args.require(fits(x.length, rows, inputs) && fits(weight.length, inputs, outputs) && fits(y.length, rows, outputs) &&
+                   (bias.data == nullptr || bias.length >= outputs),
+               "x, weight, bias or y does not fit its array");
+  if (!args.ok()) return nullptr;
+  args.require(denseLinear(x.data, rows, weight.data, inputs, outputs, bias.data, y.data), "out of memory");
+  return nullptr;
+}
+
 /** setActivationDigits(0 to 3) */
 napi_value SetActivationDigits(napi_env env, napi_callback_info info) {
   Args args(env, info);
@@ -77,6 +96,7 @@ napi_value SetActivationDigits(napi_env env, napi_callback_info info) {
 
 const EntryPoint entries[] = {
     {"setActivationDigits", SetActivationDigits},
+    {"denseLinear", DenseLinearRows},
     {"packedLinear", PackedLinearRows},
     {"matmulF32", MatmulF32},
 };

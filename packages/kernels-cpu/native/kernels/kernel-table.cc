@@ -6,6 +6,7 @@ namespace kvfold::KVFOLD_ISA {
 extern const CeilingKernels ceilingKernels;
 extern const GemmF32Kernels gemmF32Kernels;
 extern const GemvKernels gemvKernels;
+extern const SkinnyKernels skinnyKernels;
 extern const CodedGemvKernels codedGemvKernels;
 extern const TileGemmKernels tileGemmKernels;
 
@@ -14,6 +15,7 @@ const KernelTable kernelTable = {
     &ceilingKernels,
     &gemmF32Kernels,
     &gemvKernels,
+    &skinnyKernels,
     &codedGemvKernels,
     &tileGemmKernels,
 };

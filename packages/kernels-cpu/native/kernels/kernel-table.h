@@ -5,6 +5,7 @@
 #include "coded-gemv.h"
 #include "gemm-f32.h"
 #include "gemv.h"
+#include "skinny.h"
 #include "tile-gemm.h"
 
 namespace kvfold {
@@ -13,6 +14,7 @@ struct KernelTable {
   const CeilingKernels* ceilings;
   const GemmF32Kernels* gemmF32;
   const GemvKernels* gemv;
+  const SkinnyKernels* skinny;
   const CodedGemvKernels* codedGemv;
   const TileGemmKernels* tileGemm;
 };

@@ -5,6 +5,7 @@
 #include "../system/memory-pool.h"
 #include "../system/runtime.h"
 #include "../system/thread-pool.h"
+#include "few-rows.h"
 
 namespace kvfold {
 namespace {
@@ -125,6 +126,24 @@ MatrixF32 offsetBy(const MatrixF32& matrix, int64_t offset) {
   return {matrix.data + offset, matrix.rowStride, matrix.columnStride};
 }
 
+/** Products with few rows; a single column is a row of the transposed product. */
+bool skinnyBatch(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_t n, int64_t k, int64_t batch,
+                 int64_t aStep, int64_t bStep) {
+  bool ok = true;
+  const int64_t grain = batch >= 2 * threadCount() ? 1 + smallProduct / (m * n * k) : batch;
+  parallelFor(batch, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      const MatrixF32 left = offsetBy(a, i * aStep), right = offsetBy(b, i * bStep);
+      float* to = c + i * m * n;
+      const bool done = n == 1 ? fewRows({right.data, right.columnStride, right.rowStride},
+                                         {left.data, left.columnStride, left.rowStride}, to, m, 1, m, k, nullptr)
+                               : fewRows(left, right, to, n, m, n, k, nullptr);
+      if (!done) __atomic_store_n(&ok, false, __ATOMIC_RELAXED);
+    }
+  });
+  return ok;
+}
+
 }  // namespace
 
 bool gemmF32From(const MatrixF32& a, const StripSource& b, float* c, int64_t m, int64_t n, int64_t k) {
@@ -141,6 +160,7 @@ bool gemmF32(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_
     memset(c, 0, static_cast<size_t>(batch * m * n) * sizeof(float));
     return true;
   }
+  if (m <= fewRowsLimit || n == 1) return skinnyBatch(a, b, c, m, n, k, batch, aStep, bStep);
   const GemmF32Kernels& kernels = *kvfold::kernels().gemmF32;
   const int64_t bytes = packedBytes(kernels, m, n, k);
   const bool shareBatch = batch >= 2 * threadCount() || m * n * k <= smallProduct;

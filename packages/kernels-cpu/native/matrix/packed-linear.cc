@@ -5,6 +5,7 @@
 #include "../system/memory-pool.h"
 #include "../system/runtime.h"
 #include "../system/thread-pool.h"
+#include "dense-linear.h"
 #include "gemm-f32.h"
 #include "tile-linear.h"
 
@@ -13,8 +14,9 @@ namespace {
 
 // A piece of work reads at least this much of the weights: less would cost more to hand out than to do.
 constexpr int64_t pieceBytes = 16384;
-// Up to here a second or third pass over the weights is cheaper than unpacking them for a product by tiles.
-constexpr int64_t gemvRowLimit = 2 * maximumGemvRows;
+// Up to here a pass over the weights for every row is cheaper than unpacking them once.
+constexpr int64_t gemvRowLimit = maximumGemvRows;
+constexpr int64_t gemvRowLimitBesideTiles = 4;
 
 std::atomic<int> activationDigits{maximumDigits};
 
@@ -57,19 +59,15 @@ void packWeights(const void* context, const GemmF32Kernels& gemm, int64_t k, int
   gemm.packB({rows, 1, gemmBlockDepth}, 0, depth, 0, count, strip);
 }
 
-void addBias(const PackedLinear& layer, int64_t rows, float* y) {
-  for (int64_t r = 0; r < rows; r++) {
-    for (int64_t o = 0; o < layer.outputs; o++) y[r * layer.outputs + o] += layer.bias[o];
-  }
-}
-
 }  // namespace
 
 void setActivationDigits(int digits) { activationDigits.store(digits, std::memory_order_relaxed); }
 
 bool packedLinear(const PackedLinear& layer, const float* x, int64_t rows, float* y) {
   if (rows == 0 || layer.outputs == 0) return true;
-  if (rows <= gemvRowLimit || layer.inputs == 0) {
+  const int digits = activationDigits.load(std::memory_order_relaxed);
+  const bool tiles = digits > 0 && tilesFit(layer.format);
+  if (rows <= (tiles ? gemvRowLimitBesideTiles : gemvRowLimit) || layer.inputs == 0) {
     for (int64_t first = 0; first < rows; first += maximumGemvRows) {
       const int64_t left = rows - first;
       const int count = static_cast<int>(left < maximumGemvRows ? left : maximumGemvRows);
@@ -77,11 +75,10 @@ bool packedLinear(const PackedLinear& layer, const float* x, int64_t rows, float
     }
     return true;
   }
-  const int digits = activationDigits.load(std::memory_order_relaxed);
-  if (digits > 0 && tilesFit(layer.format)) return tileLinear(layer, x, rows, y, digits);
+  if (tiles) return tileLinear(layer, x, rows, y, digits);
   const MatrixF32 left = {x, layer.inputs, 1};
   if (!gemmF32From(left, {packWeights, &layer}, y, rows, layer.outputs, layer.inputs)) return false;
-  if (layer.bias != nullptr) addBias(layer, rows, y);
+  if (layer.bias != nullptr) addBias(layer.bias, layer.outputs, rows, y);
   return true;
 }
 

@@ -1,0 +1,4 @@
+import { describeKernels } from "@kvfold/core/testing";
+import "./index.js";
+
+describeKernels("native");
