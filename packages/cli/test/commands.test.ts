@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +7,7 @@ import { pagePath } from "@kvfold/demo-model";
 import { afterAll, describe, expect, it } from "vitest";
 import type { EvalRow } from "../src/eval-row.js";
 import type { PolicyPlan } from "../src/model/plan.js";
-import { kvfold, kvfoldJson, startKvfold } from "./run-kvfold.js";
+import { commandModule, kvfold, kvfoldJson, startKvfold } from "./run-kvfold.js";
 
 const folder = mkdtempSync(join(tmpdir(), "kvfold-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,14 +41,15 @@ describe("kvfold", { timeout }, () => {
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
-  it("starts in a blink", async () => {
-    const times: number[] = [];
-    for (let i = 0; i < 5; i++) {
-      const start = performance.now();
-      expect((await kvfold(["--help"])).code).toBe(0);
-      times.push(performance.now() - start);
-    }
-    expect(Math.min(...times)).toBeLessThan(250);
+  it("does not load TensorFlow.js to show its help", () => {
+    // its engine sits on globalThis once it is loaded; the start-up time itself is a benchmark, not a test
+    const script = `import(${JSON.stringify(commandModule)}).then(async ({ main }) => {
+      const code = await main(["--help"]);
+      console.error(code, "_tfengine" in globalThis);
+    })`;
+    const { stderr, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    expect(stderr.trim()).toBe("0 false");
+    expect(stdout).toContain("kvfold <command>");
   });
 });
 

@@ -4,6 +4,9 @@ import { fileURLToPath } from "node:url";
 
 const bin = fileURLToPath(new URL("../dist/bin.js", import.meta.url));
 
+/** The built command as a module. */
+export const commandModule = new URL("../dist/index.js", import.meta.url).href;
+
 /** How a command ended. */
 export interface Ended {
   readonly code: number | null;
