@@ -45,12 +45,15 @@ export function mergeEdge(threshold: number): number {
   return Math.log(threshold / (1 - threshold));
 }
 
-/** omega = sigmoid(importance + offset) + epsilon. */
+/** With epsilon 0 a sigmoid may underflow, and a segment of zero weights has no average; far below any weight that counts. */
+const leastOmega = 1e-30;
+
+/** omega = sigmoid(importance + offset) + epsilon, above 0 always. */
 export function omegaOf(
   importance: tf.Tensor3D,
   { offset, epsilon }: Pick<ResolvedDmcOptions, "offset" | "epsilon">,
 ): tf.Tensor3D {
-  return tf.add(tf.sigmoid(tf.add(importance, offset)), epsilon);
+  return tf.maximum(tf.add(tf.sigmoid(tf.add(importance, offset)), epsilon), leastOmega);
 }
 
 /** Reads the decision neurons of un-rotated q `[rows, queryHeads, tokens, headDim]` and k `[rows, kvHeads, ...]`. */

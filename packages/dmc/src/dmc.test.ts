@@ -49,6 +49,17 @@ describe("threshold", () => {
 });
 
 describe("dmc", () => {
+  it("stays finite where every importance underflows", () => {
+    const inputs = randomInputs(5, { rows: 1, tokens: 40 });
+    const q = tf.fill(inputs.q.shape, -1e4) as tf.Tensor4D;
+    for (const chunk of [1, 40]) {
+      const { cache, out } = runCache(dmc({ epsilon: 0 }), { ...inputs, q }, chunk);
+      expect(tf.all(tf.isFinite(out)).dataSync()[0]).toBe(1);
+      expect(cache.stats().compressionRatio).toBeGreaterThan(1);
+      cache.dispose();
+    }
+  });
+
   it("accounts for entries and state, and nothing else", () => {
     const inputs = randomInputs(4, { rows: 2, tokens: 300 });
     for (const window of [12, 5, null]) {
