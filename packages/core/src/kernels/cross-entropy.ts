@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { KvfoldError } from "../errors/kvfold-error.js";
+import { sumRows } from "../ops/sum-rows.js";
 import { withGradient } from "../ops/with-gradient.js";
 import { defineKernel } from "./define-kernel.js";
 
@@ -36,7 +37,7 @@ function negativeLogLikelihood(logits: tf.Tensor2D, labels: tf.Tensor1D, factor:
     forward: (save) => {
       const peak = tf.max(logits, 1, true);
       const shifted = tf.sub(logits, peak);
-      const logSum = tf.log(tf.sum(tf.exp(shifted), 1, true));
+      const logSum = tf.log(sumRows(tf.exp(shifted)));
       save([logits, labels, factor, peak, logSum]);
       const flatIndex = tf.add(tf.mul(tf.range(0, rows, 1, "int32"), tf.scalar(vocab, "int32")), labels) as tf.Tensor1D;
       const ofLabel = tf.gather(tf.reshape(shifted, [rows * vocab]), flatIndex);
