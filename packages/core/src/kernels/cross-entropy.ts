@@ -37,7 +37,7 @@ function negativeLogLikelihood(logits: tf.Tensor2D, labels: tf.Tensor1D, factor:
     forward: (save) => {
       const peak = tf.max(logits, 1, true);
       const shifted = tf.sub(logits, peak);
-      const logSum = tf.log(sumRows(tf.exp(shifted)));
+      const logSum = tf.log(sumRows(tf.exp(shifted) as tf.Tensor2D));
       save([logits, labels, factor, peak, logSum]);
       const flatIndex = tf.add(tf.mul(tf.range(0, rows, 1, "int32"), tf.scalar(vocab, "int32")), labels) as tf.Tensor1D;
       const ofLabel = tf.gather(tf.reshape(shifted, [rows * vocab]), flatIndex);
