@@ -1,3 +1,4 @@
+export { ChatSession } from "./chat/chat-session.js";
 export { chatText, type EncodeChatOptions, encodeChat } from "./chat/encode-chat.js";
 export { type ChatMessage, type RenderChatOptions, renderChat } from "./chat/render-chat.js";
 export { dmcOptionsFromRetrofit } from "./config/dmc-options-from-retrofit.js";

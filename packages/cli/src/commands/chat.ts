@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import { setImmediate } from "node:timers/promises";
+import type { ChatSession as Session } from "@kvfold/models";
 import { Command } from "commander";
-import { ChatSession } from "../model/chat-session.js";
 import { openModel } from "../model/open-model.js";
 import { defaultSpec } from "../model/policies.js";
 import { backendOption, commonOptions, policyOption, positiveNumber, wholeNumber } from "../options.js";
@@ -40,7 +40,7 @@ async function run(name: string, options: Options): Promise<void> {
     (config) => [options.policy ?? defaultSpec(config)],
     options.backend,
   );
-  const { encodeChat } = await import("@kvfold/models");
+  const { ChatSession, encodeChat } = await import("@kvfold/models");
   encodeChat(model.tokenizer, [{ role: "user", content: "" }]); // a base model is refused before the first message
   const session = new ChatSession(model, (policies[0] as (typeof policies)[number]).policy);
   const lines = createInterface({
@@ -99,7 +99,7 @@ async function run(name: string, options: Options): Promise<void> {
   if (interrupted) throw new Interrupted();
 }
 
-function cacheFigures({ cache }: ChatSession): string {
+function cacheFigures({ cache }: Session): string {
   const { tokens, entries, compressionRatio, liveBytes } = cache.stats();
   return `${figure(tokens)} tokens, ${figure(entries)} entries, CR ${figure(compressionRatio, 2)}, ${bytes(liveBytes)}`;
 }

@@ -1,9 +1,12 @@
 import { chooseBackend } from "@kvfold/core";
 import { sharedPath, skipReason } from "@kvfold/core/testing";
 import { full, window } from "@kvfold/kv-cache";
-import { type ChatMessage, encodeChat, type LanguageModel, loadLocalModel } from "@kvfold/models";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { LanguageModel } from "../language-model.js";
+import { loadLocalModel } from "../load-model.js";
 import { ChatSession } from "./chat-session.js";
+import { encodeChat } from "./encode-chat.js";
+import type { ChatMessage } from "./render-chat.js";
 
 const path = sharedPath("models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
 
@@ -13,7 +16,7 @@ describe.skipIf(path === undefined)(
   () => {
     let model: LanguageModel;
     beforeAll(async () => {
-      await chooseBackend();
+      await chooseBackend({ prefer: "wasm" });
       model = await loadLocalModel(path as string);
     }, 60_000);
     afterAll(() => model.dispose());
@@ -34,6 +37,22 @@ describe.skipIf(path === undefined)(
         expect(session.cache.tokens[0]).toBeGreaterThan(before);
       }
       session.dispose();
+    });
+
+    it("keeps what was said when the caller stops listening", async () => {
+      using session = new ChatSession(model, full(), { system: "Be brief." });
+      let heard = "";
+      for await (const text of session.reply("What is the capital of France?", { maxTokens: 16 })) {
+        heard += text;
+        if (heard.length > 8) break;
+      }
+      expect(session.messages.map((message) => message.role)).toEqual(["system", "user", "assistant"]);
+      expect(session.messages[2]?.content).toBe(heard);
+      let answer = "";
+      for await (const text of session.reply("And of Italy?", { maxTokens: 12 })) answer += text;
+      const prompt = encodeChat(model.tokenizer, session.messages.slice(0, 4), { addGenerationPrompt: true });
+      const { rows } = await model.generate(prompt, { maxTokens: 12 }).result();
+      expect(answer).toBe(rows[0]?.text);
     });
 
     it("starts over where an evicting cache cannot go back", async () => {
