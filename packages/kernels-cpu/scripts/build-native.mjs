@@ -1,4 +1,5 @@
-// Builds the addon with the machine's C++ compiler into build/, which git ignores. No node-gyp, no download: the Node-API
+// Builds the addon with the machine's C++ compiler into build/, which git ignores, unless the committed prebuild was made
+// from the present sources. No node-gyp, no download: the Node-API
 // headers come from npm. Without a compiler the committed prebuild stays in use, and this says so (exit 0).
 //   --prebuild   also replaces the committed prebuild and its manifest
 //   --require    fails when nothing could be built
@@ -16,6 +17,12 @@ const binary = `${platform}/kernels-cpu.node`;
 const prebuilt = join(packageFolder, "prebuilds", binary);
 const built = join(packageFolder, "build", binary);
 const manifestPath = join(packageFolder, "prebuilds", "manifest.json");
+
+const asked = process.argv.includes("--prebuild") || process.argv.includes("--require");
+if (!asked && prebuildMatches()) {
+  console.log("[native] the prebuilt addon was made from these sources");
+  process.exit(0);
+}
 
 const compiler = findCompiler();
 if (process.platform !== "linux" || compiler === undefined) {
@@ -53,6 +60,14 @@ if (process.argv.includes("--prebuild")) {
   manifest[platform] = { sources: sourceHash(), binary: sha256, compiler: version };
   writeFileSync(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
   console.log(`[native] prebuild ${sha256.slice(0, 12)} written`);
+}
+
+/** Whether the committed binary is there, whole, and made from the present sources. */
+function prebuildMatches() {
+  if (!existsSync(prebuilt) || !existsSync(manifestPath)) return false;
+  const entry = JSON.parse(readFileSync(manifestPath, "utf8"))[platform];
+  const sha256 = createHash("sha256").update(readFileSync(prebuilt)).digest("hex");
+  return entry?.sources === sourceHash() && entry.binary === sha256;
 }
 
 /**

@@ -12,7 +12,9 @@ const chosen = process.argv.slice(2);
 let failed = false;
 for (const [variant, flags] of Object.entries(variants)) {
   if (chosen.length > 0 && !chosen.includes(variant)) continue;
-  console.log(`--- ${variant}${flags.length > 0 ? ` (${flags.filter((flag) => flag.includes("sanitize=")).join(" ")})` : ""}`);
+  console.log(
+    `--- ${variant}${flags.length > 0 ? ` (${flags.filter((flag) => flag.includes("sanitize=")).join(" ")})` : ""}`,
+  );
   const program = await buildProgram("test", { variant, flags });
   const { status } = spawnSync(program, { stdio: "inherit" });
   failed ||= status !== 0;
