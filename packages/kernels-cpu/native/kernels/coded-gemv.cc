@@ -1,6 +1,7 @@
 #include "coded-gemv.h"
 
 #include "coded-weights.h"
+#include "prefetch.h"
 
 namespace kvfold::KVFOLD_ISA {
 
@@ -10,9 +11,6 @@ void codeRow(const float* x, int64_t inputs, bool pairs, const CodedLayout& layo
 namespace {
 
 #if defined(__AVX2__)
-
-/** Bytes ahead of the one in use at which the next weights are asked for. */
-constexpr int64_t prefetchBytes = 2048;
 
 /** Eight sums of four products each: unsigned bytes of `w` times signed bytes of `x`, added to `acc`. */
 KVFOLD_INLINE __m256i dot(__m256i acc, __m256i w, __m256i x) {
@@ -77,6 +75,7 @@ KVFOLD_INLINE void outputsOf(const CodedGemvTask& coded, int64_t output) {
     }
   }
   const int64_t blocks = task.inputs / 32;
+  Prefetch prefetch = Prefetch::of(rows[0], task.rowBytes, outputs, W::groupBytes);
   constexpr int unitBytes = W::parts * 32 * digits;
   constexpr int scalesOfGroup = W::joined ? 8 : W::blocksOfGroup;
   // Offsets from the start of a coded row, which all rows share: few enough for the registers.
@@ -86,8 +85,7 @@ KVFOLD_INLINE void outputsOf(const CodedGemvTask& coded, int64_t output) {
     const bool single = W::joined && left == 1;
     KVFOLD_UNROLL
     for (int o = 0; o < outputs; o++) {
-      KVFOLD_UNROLL
-      for (int line = 0; line < W::groupBytes; line += 64) __builtin_prefetch(rows[o] + prefetchBytes + line);
+      prefetch.template ask<W::groupBytes>(o);
       const typename W::Group loaded = W::load(rows[o], single);
       rows[o] += W::groupBytes;
       KVFOLD_UNROLL
@@ -125,6 +123,7 @@ KVFOLD_INLINE void outputsOf(const CodedGemvTask& coded, int64_t output) {
         }
       }
     }
+    prefetch.advance();
     digitsAt += W::units * unitBytes;
     scalesAt += scalesOfGroup * 4;
     sumsAt += W::blocksOfGroup * 4;
@@ -152,23 +151,34 @@ void gemvRows(const CodedGemvTask& task, int64_t begin, int64_t end) {
 
 template <WeightFormat format, int digits>
 void gemv(const CodedGemvTask& task, int64_t begin, int64_t end) {
-  if (task.task.rows == 1) return gemvRows<format, digits, 4, 1>(task, begin, end);
+  // Large blocks keep the registers busy with one row; small ones share the activations between four.
+  constexpr int outputs = CodedWeights<format>::units > 1 ? 1 : 4;
+  if (task.task.rows == 1) return gemvRows<format, digits, outputs, 1>(task, begin, end);
   if (task.task.rows == 2) return gemvRows<format, digits, 2, 2>(task, begin, end);
   if (task.task.rows <= 4) return gemvRows<format, digits, 1, 4>(task, begin, end);
   gemvRows<format, digits, 1, 8>(task, begin, end);
 }
 
 #define KVFOLD_DIGITS(format) {gemv<WeightFormat::format, 1>, gemv<WeightFormat::format, 2>, gemv<WeightFormat::format, 3>}
+#define KVFOLD_TWO_DIGITS(format) {gemv<WeightFormat::format, 1>, gemv<WeightFormat::format, 2>, nullptr}
 #else
 #define KVFOLD_DIGITS(format) {nullptr, nullptr, nullptr}
+#define KVFOLD_TWO_DIGITS(format) {nullptr, nullptr, nullptr}
 #endif
 #define KVFOLD_NONE {nullptr, nullptr, nullptr}
+
+// Where AVX-512 looks four-bit values up in a register, float32 activations are faster than three digits.
+#if defined(__AVX512F__)
+#define KVFOLD_FOUR_BITS(format) KVFOLD_TWO_DIGITS(format)
+#else
+#define KVFOLD_FOUR_BITS(format) KVFOLD_DIGITS(format)
+#endif
 
 }  // namespace
 
 extern const CodedGemvKernels codedGemvKernels;
 const CodedGemvKernels codedGemvKernels = {
-    {KVFOLD_NONE, KVFOLD_NONE, KVFOLD_NONE, KVFOLD_DIGITS(q8_0), KVFOLD_DIGITS(q4_0), KVFOLD_DIGITS(q4_1), KVFOLD_NONE,
+    {KVFOLD_NONE, KVFOLD_NONE, KVFOLD_NONE, KVFOLD_TWO_DIGITS(q8_0), KVFOLD_FOUR_BITS(q4_0), KVFOLD_FOUR_BITS(q4_1), KVFOLD_NONE,
      KVFOLD_NONE, KVFOLD_DIGITS(q4_k), KVFOLD_DIGITS(q6_k)},
     codeRow,
 };

@@ -1,57 +1,70 @@
 #include "gemv.h"
 
+#include "prefetch.h"
 #include "weight-decode.h"
 
 namespace kvfold::KVFOLD_ISA {
 namespace {
-
-/** Bytes ahead of the one in use at which the next weights are asked for; a multiple of the cache line. */
-constexpr int64_t prefetchBytes = 2048;
 
 /** `xs` rows of x against `outputs` consecutive rows of weights; sums over the even and the odd vectors are kept apart. */
 template <WeightFormat format, int outputs, int xs>
 KVFOLD_INLINE void outputsOf(const GemvTask& task, int64_t output) {
   using W = Weights<format>;
   const uint8_t* rows[outputs];
+  KVFOLD_UNROLL
   for (int o = 0; o < outputs; o++) rows[o] = task.weights + (output + o) * task.rowBytes;
   const float* x[xs];
   // Rows beyond the task's repeat its last one and are not stored.
+  KVFOLD_UNROLL
   for (int r = 0; r < xs; r++) x[r] = task.x + (r < task.rows ? r : task.rows - 1) * task.inputs;
   F sums[outputs][xs][2];
+  KVFOLD_UNROLL
   for (int o = 0; o < outputs; o++) {
+    KVFOLD_UNROLL
     for (int r = 0; r < xs; r++) sums[o][r][0] = sums[o][r][1] = all(0);
   }
   const int64_t steps = task.inputs / W::stepValues;
-  const int64_t stepBytes = task.rowBytes / (steps > 0 ? steps : 1);
+  Prefetch prefetch = Prefetch::of(rows[0], task.rowBytes, outputs, W::stepBytes);
   for (int64_t step = 0; step < steps; step++) {
+    KVFOLD_UNROLL
     for (int o = 0; o < outputs; o++) {
-      __builtin_prefetch(rows[o] + step * stepBytes + prefetchBytes);
+      prefetch.template ask<W::stepBytes>(o);
       F w[W::vectors];
       W::decode(rows[o], step, w);
+      KVFOLD_UNROLL
       for (int r = 0; r < xs; r++) {
         const float* at = x[r] + step * W::stepValues;
+        KVFOLD_UNROLL
         for (int i = 0; i < W::vectors; i++) sums[o][r][i & 1] = fma(w[i], load(at + i * width), sums[o][r][i & 1]);
       }
     }
+    prefetch.advance();
   }
   if constexpr (W::hasRest) {
     const int64_t rest = task.inputs - steps * W::stepValues;
     for (int o = 0; rest > 0 && o < outputs; o++) {
       F w[W::vectors];
       W::decodeRest(rows[o], steps, rest, w);
+      KVFOLD_UNROLL
       for (int r = 0; r < xs; r++) {
         const float* at = x[r] + steps * W::stepValues;
+        KVFOLD_UNROLL
         for (int i = 0; i < W::vectors; i++) {
           sums[o][r][i & 1] = fma(w[i], loadUpTo(at + i * width, rest - i * width), sums[o][r][i & 1]);
         }
       }
     }
   }
+  // Sums are first taken out with constant indices: a variable one would keep them all in memory.
+  float results[outputs][xs];
+  KVFOLD_UNROLL
+  for (int o = 0; o < outputs; o++) {
+    KVFOLD_UNROLL
+    for (int r = 0; r < xs; r++) results[o][r] = sum(add(sums[o][r][0], sums[o][r][1]));
+  }
   for (int o = 0; o < outputs; o++) {
     const float bias = task.bias == nullptr ? 0 : task.bias[output + o];
-    for (int r = 0; r < xs && r < task.rows; r++) {
-      task.y[r * task.yStride + output + o] = sum(add(sums[o][r][0], sums[o][r][1])) + bias;
-    }
+    for (int r = 0; r < xs && r < task.rows; r++) task.y[r * task.yStride + output + o] = results[o][r] + bias;
   }
 }
 
