@@ -5,7 +5,7 @@ import { NativeBackend } from "./native-backend.js";
 import { nativeKernels } from "./native-kernels.js";
 
 /** Name of the backend in TensorFlow.js. */
-export const backendName = "native";
+const backendName = "native";
 
 // Above wasm and webgl (2) and tfjs-node (3): the default wherever its addon loads.
 const priority = 4;
