@@ -42,6 +42,24 @@ export const cacheWriteCases = kernelSuite(cacheWrite, [
     attrs: { laneLengths: [2, 3], freshCounts: [0, 0], replaceLast: [0, 0] },
   },
   {
+    title: "lanes that are all alike, two tokens each",
+    inputs: () => inputs(9, 6, 4, [3]),
+    attrs: { laneLengths: [3, 3], freshCounts: [2, 2], replaceLast: [0, 0] },
+  },
+  {
+    title: "lanes that are all alike and merge",
+    inputs: () => inputs(10, 9, 6, [4]),
+    attrs: { laneLengths: [3, 3, 3], freshCounts: [2, 2, 2], replaceLast: [1, 1, 1] },
+  },
+  {
+    title: "int32 columns of lanes that are all alike",
+    inputs: () => ({
+      entries: tf.tensor1d(seeded(11).integers(4, 0, 100), "int32"),
+      fresh: tf.tensor1d(seeded(12).integers(2, 0, 100), "int32"),
+    }),
+    attrs: { laneLengths: [2, 2], freshCounts: [1, 1], replaceLast: [1, 1] },
+  },
+  {
     title: "int32 columns",
     inputs: () => ({
       entries: tf.tensor1d(seeded(7).integers(4, 0, 100), "int32"),

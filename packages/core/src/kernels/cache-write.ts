@@ -28,9 +28,11 @@ export interface CacheWriteAttrs {
 export const cacheWrite = defineKernel<CacheWriteInputs, CacheWriteAttrs, tf.Tensor>({
   name: "KvfoldCacheWrite",
   differentiable: ["entries", "fresh"],
-  reference: ({ entries, fresh }, { laneLengths, freshCounts, replaceLast }) =>
+  reference: ({ entries, fresh }, attrs) =>
     tf.tidy(() => {
+      const { laneLengths, freshCounts, replaceLast } = attrs;
       const rest = entries.shape.slice(1);
+      if (lanesAreAlike(attrs)) return writeAlike(entries, fresh, attrs);
       const part = (x: tf.Tensor, start: number, count: number) =>
         tf.slice(x, [start, ...rest.map(() => 0)], [count, ...rest]);
       const pieces: tf.Tensor[] = [];
@@ -47,3 +49,22 @@ export const cacheWrite = defineKernel<CacheWriteInputs, CacheWriteAttrs, tf.Ten
       return pieces.length === 0 ? part(entries, 0, 0) : tf.concat(pieces, 0);
     }),
 });
+
+/** True when every lane has as many old and new entries as the first, and keeps some of the old. */
+function lanesAreAlike({ laneLengths, freshCounts, replaceLast }: CacheWriteAttrs): boolean {
+  const alike = (numbers: readonly number[]) => numbers.every((n) => n === numbers[0]);
+  const keeps = (laneLengths[0] ?? 0) > (replaceLast[0] ?? 0) && (freshCounts[0] ?? 0) > 0;
+  return keeps && alike(laneLengths) && alike(freshCounts) && alike(replaceLast);
+}
+
+/** One concatenation for all lanes: what every policy but DMC does in every step. */
+function writeAlike(entries: tf.Tensor, fresh: tf.Tensor, attrs: CacheWriteAttrs): tf.Tensor {
+  const lanes = attrs.laneLengths.length;
+  const rest = entries.shape.slice(1);
+  const kept = (attrs.laneLengths[0] ?? 0) - (attrs.replaceLast[0] ?? 0);
+  const count = attrs.freshCounts[0] ?? 0;
+  const old = tf.reshape(entries, [lanes, -1, ...rest]);
+  const whole = attrs.replaceLast[0] ? tf.slice(old, [0, 0], [lanes, kept]) : old;
+  const both = tf.concat([whole, tf.reshape(fresh, [lanes, count, ...rest])], 1);
+  return tf.reshape(both, [lanes * (kept + count), ...rest]);
+}

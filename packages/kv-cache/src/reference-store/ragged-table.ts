@@ -65,7 +65,7 @@ export class RaggedTable {
   /** A field's entries of some lanes, packed; the field itself when these are all lanes. */
   packed(name: string, lanes: readonly number[]): tf.Tensor {
     const field = this.field(name);
-    if (lanes.length === this.lengths.length && lanes.every((lane, i) => lane === i)) return field;
+    if (this.areAll(lanes)) return field;
     const starts = this.starts();
     const full = lanes.filter((lane) => (this.lengths[lane] ?? 0) > 0);
     if (full.length === 0) return sliceRows(field, 0, 0);
@@ -77,6 +77,10 @@ export class RaggedTable {
 
   /** Replaces one field's entries of some lanes by packed values. */
   setPacked(name: string, lanes: readonly number[], packed: tf.Tensor): void {
+    if (this.areAll(lanes)) {
+      this.setField(name, packed);
+      return;
+    }
     const starts = this.starts();
     const at = new Map<number, number>();
     let offset = 0;
@@ -116,6 +120,10 @@ export class RaggedTable {
 
   dispose(): void {
     for (const name of Object.keys(this.fields)) this.removeField(name);
+  }
+
+  private areAll(lanes: readonly number[]): boolean {
+    return lanes.length === this.lengths.length && lanes.every((lane, i) => lane === i);
   }
 
   private replaceAll(change: (entries: tf.Tensor, name: string) => tf.Tensor): void {
