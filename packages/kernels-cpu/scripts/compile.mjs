@@ -41,15 +41,22 @@ function upToDate(object) {
 /**
  * Compiles every source of the addon, the kernels once for each instruction set, and gives the object files.
  *
- * @param {{ compiler: string, folder: string, include: string[], flags?: string[], without?: (source: string) => boolean }}
- * options where the objects go, extra flags, and which sources to leave out
+ * @param {{ compiler: string, folder: string, include: string[], flags?: string[], without?: (source: string) => boolean,
+ * arch?: string }} options where the objects go, extra flags, which sources to leave out, and the processor to compile for
  */
-export async function compileNative({ compiler, folder, include, flags = [], without = () => false }) {
+export async function compileNative({
+  compiler,
+  folder,
+  include,
+  flags = [],
+  without = () => false,
+  arch = process.arch,
+}) {
   const { kernels, common } = nativeSources();
   const jobs = common
     .filter((source) => !without(source))
     .map((source) => ({ source, object: objectOf(join(folder, "common"), source), flags }));
-  for (const [set, own] of Object.entries(instructionSets[process.arch] ?? { scalar: [] })) {
+  for (const [set, own] of Object.entries(instructionSets[arch] ?? { scalar: [] })) {
     for (const source of kernels) {
       const object = objectOf(join(folder, set), source);
       jobs.push({ source, object, flags: [...flags, ...own, `-DKVFOLD_ISA=${set}`] });

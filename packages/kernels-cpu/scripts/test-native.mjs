@@ -1,4 +1,5 @@
-// npm run test:native [-- plain|address|thread]: the C++ tests, plain and under the sanitizers.
+// npm run test:native [-- plain|address|thread|arm64]: the C++ tests, plain, under the sanitizers, and for 64-bit ARM in an
+// emulator where a cross compiler and the emulator are installed.
 import { spawnSync } from "node:child_process";
 import { buildProgram } from "./build-program.mjs";
 
@@ -18,5 +19,18 @@ for (const [variant, flags] of Object.entries(variants)) {
   const program = await buildProgram("test", { variant, flags });
   const { status } = spawnSync(program, { stdio: "inherit" });
   failed ||= status !== 0;
+}
+if (chosen.length === 0 || chosen.includes("arm64")) {
+  const [compiler, emulator] = ["aarch64-linux-gnu-g++", "qemu-aarch64-static"];
+  const absent = [compiler, emulator].filter(
+    (name) => spawnSync(name, ["--version"], { stdio: "ignore" }).status !== 0,
+  );
+  if (absent.length > 0) {
+    console.log(`--- arm64: skipped, needs ${absent.join(" and ")}`);
+  } else {
+    console.log("--- arm64 (emulated)");
+    const program = await buildProgram("test", { variant: "arm64", flags: ["-static"], compiler, arch: "arm64" });
+    failed ||= spawnSync(emulator, [program], { stdio: "inherit" }).status !== 0;
+  }
 }
 process.exitCode = failed ? 1 : 0;
