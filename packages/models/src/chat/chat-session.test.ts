@@ -1,5 +1,6 @@
 import { chooseBackend } from "@kvfold/core";
 import { sharedPath, skipReason } from "@kvfold/core/testing";
+import { dmc } from "@kvfold/dmc";
 import { full, window } from "@kvfold/kv-cache";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LanguageModel } from "../language-model.js";
@@ -54,6 +55,22 @@ describe.skipIf(path === undefined)(
       const { rows } = await model.generate(prompt, { maxTokens: 12 }).result();
       expect(answer).toBe(rows[0]?.text);
     });
+
+    it.each([dmc({ threshold: 0.02 }), window({ sinks: 2, recent: 24 })])(
+      "goes on under $name as if the whole conversation had been read at once",
+      async (policy) => {
+        using session = new ChatSession(model, policy);
+        for await (const _ of session.reply("Hello", { maxTokens: 40 }));
+        const before = session.cache.tokens[0] as number;
+        let answer = "";
+        const second = "Who are you?";
+        const prompt = encodeChat(model.tokenizer, [...session.messages, { role: "user", content: second }]);
+        for await (const text of session.reply(second, { maxTokens: 8 })) answer += text;
+        expect(session.cache.tokens[0]).toBeGreaterThan(before);
+        const { rows } = await model.generate(prompt, { policy, maxTokens: 8 }).result();
+        expect(answer).toBe(rows[0]?.text);
+      },
+    );
 
     it("starts over where an evicting cache cannot go back", async () => {
       const session = new ChatSession(model, window({ sinks: 2, recent: 24 }));
