@@ -32,7 +32,7 @@ export type { DownloadProgress } from "./hub/download-to-cache.js";
 export type { HubOptions } from "./hub/hub-client.js";
 export { type ResolvedModel, type ResolveModelOptions, resolveModel } from "./hub/resolve-model.js";
 export { LanguageModel, type LogLikelihoodOptions } from "./language-model.js";
-export { type LoadModelOptions, loadLocalModel } from "./load-model.js";
+export { type LoadAnyModelOptions, type LoadModelOptions, loadLocalModel, loadModel } from "./load-model.js";
 export { type ModelFiles, openModelFiles, readModelConfig } from "./model-files.js";
 export { logProbabilities, type TokenLogProbability } from "./sampling/log-probabilities.js";
 export { Random } from "./sampling/random.js";

@@ -1,6 +1,7 @@
 import { checkVocabulary } from "./check-vocabulary.js";
 import { Decoder } from "./decoder/decoder.js";
 import { type LoadProgress, loadDecoderWeights } from "./decoder/load-decoder-weights.js";
+import { type ResolveModelOptions, resolveModel } from "./hub/resolve-model.js";
 import { LanguageModel } from "./language-model.js";
 import { openModelFiles } from "./model-files.js";
 
@@ -27,4 +28,27 @@ export async function loadLocalModel(path: string, options: LoadModelOptions = {
     files.source.close();
     throw error;
   }
+}
+
+/** Options of {@link loadModel}. */
+export interface LoadAnyModelOptions {
+  /** Told as bytes arrive or are read: done, of all, and which of the two it is. */
+  readonly onProgress?: (done: number, total: number, what: "downloading" | "loading") => void;
+  /** How the hub is reached and where downloads are kept. */
+  readonly hub?: Omit<ResolveModelOptions, "onProgress" | "withoutWeights">;
+}
+
+/**
+ * Loads a model by what it is called: a Hugging Face folder, a `.gguf` file, or a hub id, which is downloaded once.
+ *
+ * @param spec local path, `owner/name`, `owner/name@revision` or `owner/name/file.gguf`
+ * @throws KvfoldError as {@link resolveModel} and {@link loadLocalModel}
+ */
+export async function loadModel(spec: string, options: LoadAnyModelOptions = {}): Promise<LanguageModel> {
+  const { onProgress } = options;
+  const { path } = await resolveModel(spec, {
+    ...options.hub,
+    onProgress: ({ doneBytes, totalBytes }) => onProgress?.(doneBytes, totalBytes, "downloading"),
+  });
+  return loadLocalModel(path, { onProgress: (done, total) => onProgress?.(done, total, "loading") });
 }
