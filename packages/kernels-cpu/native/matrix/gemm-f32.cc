@@ -12,8 +12,8 @@ namespace {
 
 // A strip of A of this depth (14 x 384 floats, 21 KB) stays in the first-level cache while strips of B stream past it.
 constexpr int64_t blockDepth = gemmBlockDepth;
-// Packed copies of one block: A up to 1.5 MB in all, B up to 6 MB.
-constexpr int64_t blockRows = 1008;
+// Packed copies of one block: A up to 3 MB in all, B up to 6 MB.
+constexpr int64_t blockRows = 2016;
 constexpr int64_t blockColumns = 4096;
 // One piece of work: this many columns of packed B (at most 1 MB) are used by several strips of A from the second level.
 constexpr int64_t pieceColumns = 512;
