@@ -60,7 +60,7 @@ describe.skipIf(path === undefined)(
       "goes on under $name as if the whole conversation had been read at once",
       async (policy) => {
         using session = new ChatSession(model, policy);
-        for await (const _ of session.reply("Hello", { maxTokens: 40 }));
+        for await (const _ of session.reply("Hello", { maxTokens: 12 }));
         const before = session.cache.tokens[0] as number;
         let answer = "";
         const second = "Who are you?";
