@@ -2,8 +2,9 @@
 // Prints one line of JSON.
 import { chooseBackend } from "@kvfold/core";
 import { parsePolicy } from "@kvfold/kv-cache";
-import { loadLocalModel, modelPolicies } from "@kvfold/models";
+import { loadLocalModel, modelPolicies, openModelFiles } from "@kvfold/models";
 import * as tf from "@tensorflow/tfjs-core";
+import { spread } from "./spread.mjs";
 
 const [path, spec, backend] = process.argv.slice(2);
 const depths = [0, 512];
@@ -17,12 +18,11 @@ const model = await loadLocalModel(path);
 const loadSeconds = seconds(start);
 const policy = parsePolicy(spec, modelPolicies(model.config));
 
-/** Runs tokens and waits for the numbers, as generation does. */
-async function run(cache, tokens) {
-  const logits = model.forward(cache, [tokens], { endOfPrefill: true });
-  const values = await logits.data();
+/** Runs tokens and waits for the logits, as generation does. */
+async function run(cache, tokens, endOfPrefill = false) {
+  const logits = model.forward(cache, [tokens], { endOfPrefill });
+  await logits.data();
   logits.dispose();
-  return values;
 }
 
 // text of no meaning, the same for every policy
@@ -30,25 +30,27 @@ const tokens = Array.from({ length: 512 }, (_, i) => 100 + ((i * 7919) % 40000))
 const prefill = [];
 const decode = Object.fromEntries(depths.map((depth) => [depth, []]));
 let stats;
-for (let repeat = 0; repeat <= repeats; repeat++) {
+for (let round = 0; round <= repeats; round++) {
+  const counts = round > 0; // the first round warms up
   for (const depth of depths) {
     const cache = model.createCache(policy);
     if (depth > 0) {
       start = performance.now();
-      await run(cache, tokens.slice(0, depth));
-      if (repeat > 0) prefill.push(depth / seconds(start)); // the first round warms up
-    } else await run(cache, tokens.slice(0, 1));
+      await run(cache, tokens.slice(0, depth), true);
+      if (counts) prefill.push(depth / seconds(start));
+    } else await run(cache, tokens.slice(0, 1), true);
     start = performance.now();
     for (let step = 0; step < steps; step++) await run(cache, [tokens[step]]);
-    if (repeat > 0) decode[depth].push(steps / seconds(start));
+    if (counts) decode[depth].push(steps / seconds(start));
     stats = cache.stats();
     cache.dispose();
   }
 }
 
-const parameters = model.config.vocabSize * model.config.hiddenSize + countLayers();
-const weightBytes = parameters * 4;
-const peakBytes = process.resourceUsage().maxRSS * 1024;
+const tensorBytes = tf.memory().numBytes; // no cache is alive: the weights
+model.dispose();
+const peakResidentBytes = process.resourceUsage().maxRSS * 1024;
+const parameters = await countParameters();
 console.log(
   JSON.stringify({
     policy: spec,
@@ -56,24 +58,22 @@ console.log(
     loadSeconds,
     prefillTokensPerSecond: spread(prefill),
     decodeTokensPerSecond: Object.fromEntries(depths.map((depth) => [depth, spread(decode[depth])])),
-    depth: stats.tokens,
+    tokens: stats.tokens,
     entries: stats.entries,
     liveBytes: stats.liveBytes,
     compressionRatio: stats.compressionRatio,
     byteRatio: stats.byteRatio,
-    peakResidentBytes: peakBytes,
-    peakOverFloat32Weights: peakBytes / weightBytes,
-    tensorBytes: tf.memory().numBytes,
+    parameters,
+    peakResidentBytes,
+    peakOverFloat32Weights: peakResidentBytes / (parameters * 4),
+    tensorBytes,
   }),
 );
 
-/** Numbers in the matrices of all layers (norms are a rounding error). */
-function countLayers() {
-  const { hiddenSize, intermediateSize, queryHeads, kvHeads, headDim, layers } = model.config;
-  return layers * (2 * hiddenSize * headDim * (queryHeads + kvHeads) + 3 * hiddenSize * intermediateSize);
-}
-
-function spread(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)], min: sorted[0], max: sorted[sorted.length - 1] };
+/** Numbers in all tensors of the file; a tied matrix counts once. */
+async function countParameters() {
+  const { source } = await openModelFiles(path);
+  const sizes = source.names().map((name) => source.info(name).shape.reduce((a, b) => a * b, 1));
+  source.close();
+  return sizes.reduce((a, b) => a + b, 0);
 }
