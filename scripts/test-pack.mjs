@@ -46,7 +46,8 @@ function run() {
   }
   const platform = `${process.platform}-${process.arch}`;
   const prebuilt = join(root, "packages", "kernels-cpu", "prebuilds", platform, "kernels-cpu.node");
-  const best = existsSync(prebuilt) ? "native" : "wasm";
+  const packed = publicPackages().some(({ manifest }) => manifest.name === "@kvfold/kernels-cpu");
+  const best = packed && existsSync(prebuilt) ? "native" : "wasm";
   for (const [title, file, load] of [
     ["ES modules", "backend.mjs", 'import { chooseBackend } from "@kvfold/core";'],
     ["CommonJS", "backend.cjs", 'const { chooseBackend } = require("@kvfold/core");'],
