@@ -9,6 +9,7 @@ export type { Activation } from "./kernels/activation.js";
 export { type AdamWAttrs, type AdamWInputs, adamW } from "./kernels/adam-w.js";
 export { type CacheWriteAttrs, type CacheWriteInputs, cacheWrite } from "./kernels/cache-write.js";
 export { type CrossEntropyInputs, crossEntropy } from "./kernels/cross-entropy.js";
+export { type CrossEntropyGradientInputs, crossEntropyGradient } from "./kernels/cross-entropy-gradient.js";
 export {
   defineKernel,
   type Kernel,
@@ -31,6 +32,7 @@ export { type PackedLinearAttrs, type PackedLinearInputs, packedLinear } from ".
 export { packedWeight } from "./kernels/packed-weight.js";
 export { type RaggedAttentionAttrs, type RaggedAttentionInputs, raggedAttention } from "./kernels/ragged-attention.js";
 export { type RmsNormAttrs, type RmsNormInputs, rmsNorm } from "./kernels/rms-norm.js";
+export { type RmsNormGradientInputs, rmsNormGradient } from "./kernels/rms-norm-gradient.js";
 export { type RopeInputs, rope } from "./kernels/rope.js";
 export { type ScatterAddRowsAttrs, type ScatterAddRowsInputs, scatterAddRows } from "./kernels/scatter-add-rows.js";
 export { batchMatMul } from "./ops/batch-matmul.js";

@@ -5,6 +5,9 @@ namespace kvfold {
 
 extern const EntryTable systemEntries;
 extern const EntryTable matrixEntries;
+extern const EntryTable elementwiseEntries;
+extern const EntryTable moveEntries;
+extern const EntryTable rowEntries;
 
 namespace {
 
@@ -24,5 +27,8 @@ void define(napi_env env, napi_value exports, const EntryTable& table) {
 NAPI_MODULE_INIT() {
   kvfold::define(env, exports, kvfold::systemEntries);
   kvfold::define(env, exports, kvfold::matrixEntries);
+  kvfold::define(env, exports, kvfold::elementwiseEntries);
+  kvfold::define(env, exports, kvfold::moveEntries);
+  kvfold::define(env, exports, kvfold::rowEntries);
   return exports;
 }

@@ -68,6 +68,25 @@ Span<uint8_t> Args::bytes(int index) {
   return span;
 }
 
+Span<uint8_t> Args::elements(int index, int64_t& elementBytes) {
+  Span<uint8_t> span;
+  elementBytes = 1;
+  if (!ok_) return span;
+  napi_typedarray_type type;
+  size_t count;
+  void* data;
+  if (static_cast<size_t>(index) >= count_ ||
+      napi_get_typedarray_info(env_, values_[index], &type, &count, &data, nullptr, nullptr) != napi_ok ||
+      (type != napi_float32_array && type != napi_int32_array && type != napi_uint8_array)) {
+    fail(index, "a Float32Array, an Int32Array or a Uint8Array");
+    return span;
+  }
+  elementBytes = type == napi_uint8_array ? 1 : 4;
+  span.data = static_cast<uint8_t*>(data);
+  span.length = static_cast<int64_t>(count) * elementBytes;
+  return span;
+}
+
 double Args::number(int index) {
   double value = 0;
   if (!ok_) return 0;

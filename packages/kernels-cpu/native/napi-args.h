@@ -32,6 +32,8 @@ class Args {
   Span<int32_t> ints(int index);
   /** A Uint8Array. */
   Span<uint8_t> bytes(int index);
+  /** The memory of a Float32Array, Int32Array or Uint8Array, in bytes, and the bytes of one element. */
+  Span<uint8_t> elements(int index, int64_t& elementBytes);
   /** A Float32Array, or no memory when the argument is absent, null or undefined. */
   Span<float> optionalFloats(int index);
   /** Any number. */

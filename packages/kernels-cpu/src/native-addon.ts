@@ -20,7 +20,7 @@ export interface AddonDescription {
  * The addon's entry points as they are: arguments are checked for type and memory bounds only (TypeError, RangeError),
  * shapes are the caller's business. One interface for each file of `native/entries`.
  */
-export interface NativeAddon extends SystemEntries, MatrixEntries {}
+export interface NativeAddon extends SystemEntries, MatrixEntries, ElementwiseEntries, MoveEntries, RowEntries {}
 
 /** `native/entries/system-entries.cc` */
 export interface SystemEntries {
@@ -76,4 +76,113 @@ export interface MatrixEntries {
     aStep: number,
     bStep: number,
   ): void;
+}
+
+/** Memory of a tensor's elements. */
+export type Elements = Float32Array | Int32Array | Uint8Array;
+
+/**
+ * `native/entries/elementwise-entries.cc`. Operations are numbers: their places in the lists beside the kernels. A walk,
+ * `(plan, rank)`, comes from `src/walk.ts`; its distances are those of a and b.
+ */
+export interface ElementwiseEntries {
+  /** `p` and `q` are clip's bounds, or the slope or level of leakyRelu and step. `out` may be `x`. */
+  unary(op: number, x: Float32Array, out: Float32Array, p: number, q: number): void;
+  arithmetic(op: number, a: Float32Array, b: Float32Array, out: Float32Array, plan: Int32Array, rank: number): void;
+  arithmeticInts(op: number, a: Int32Array, b: Int32Array, out: Int32Array, plan: Int32Array, rank: number): void;
+  compare(op: number, a: Float32Array, b: Float32Array, out: Uint8Array, plan: Int32Array, rank: number): void;
+  compareInts(op: number, a: Int32Array, b: Int32Array, out: Uint8Array, plan: Int32Array, rank: number): void;
+  logical(op: number, a: Uint8Array, b: Uint8Array, out: Uint8Array, plan: Int32Array, rank: number): void;
+  /** Elements of 4 bytes. */
+  select(condition: Uint8Array, yes: Elements, no: Elements, out: Elements): void;
+  intsToFloats(x: Int32Array, out: Float32Array): void;
+  bytesToFloats(x: Uint8Array, out: Float32Array): void;
+  bytesToInts(x: Uint8Array, out: Int32Array): void;
+  floatsToInts(x: Float32Array, out: Int32Array): void;
+}
+
+/** `native/entries/move-entries.cc` */
+export interface MoveEntries {
+  /** The walk's distances are those of x and y, from elements `xFirst` and `yFirst`. */
+  stridedCopy(x: Elements, xFirst: number, y: Elements, yFirst: number, plan: Int32Array, rank: number): void;
+  /**
+   * x `[batch, outer, axis, inner]`, ids `[batch, n]`, out `[batch, outer, n, inner]`.
+   *
+   * @returns the first id outside `[0, axis)`; undefined when there is none and the rows are copied
+   */
+  gather(
+    x: Elements,
+    ids: Int32Array,
+    out: Elements,
+    batch: number,
+    outer: number,
+    axis: number,
+    inner: number,
+  ): number | undefined;
+}
+
+/** `native/entries/row-entries.cc` */
+export interface RowEntries {
+  /** x `[outer, n, inner]`, out `[outer, inner]`. */
+  reduce(op: number, x: Float32Array, outer: number, n: number, inner: number, out: Float32Array): void;
+  argBest(largest: boolean, x: Float32Array, rows: number, n: number, out: Int32Array): void;
+  softmax(x: Float32Array, rows: number, n: number, out: Float32Array): void;
+  crossEntropy(
+    logits: Float32Array,
+    labels: Int32Array,
+    weights: Float32Array | undefined,
+    rows: number,
+    n: number,
+    out: Float32Array,
+  ): void;
+  crossEntropyGradient(
+    logits: Float32Array,
+    labels: Int32Array,
+    weights: Float32Array | undefined,
+    dy: Float32Array,
+    rows: number,
+    n: number,
+    out: Float32Array,
+  ): void;
+  rmsNorm(x: Float32Array, weight: Float32Array, offset: number, epsilon: number, rows: number, y: Float32Array): void;
+  rmsNormGradient(
+    x: Float32Array,
+    weight: Float32Array,
+    offset: number,
+    epsilon: number,
+    dy: Float32Array,
+    rows: number,
+    dx: Float32Array,
+    dWeight: Float32Array,
+  ): void;
+  /** x and y `[batch, heads, tokens, dim]`; cos and sin `[tokens, half]` for each batch, `batchStep` apart. */
+  rope(
+    x: Float32Array,
+    cos: Float32Array,
+    sin: Float32Array,
+    batch: number,
+    heads: number,
+    tokens: number,
+    dim: number,
+    half: number,
+    batchStep: number,
+    y: Float32Array,
+  ): void;
+  adamW(
+    param: Float32Array,
+    grad: Float32Array,
+    m: Float32Array,
+    v: Float32Array,
+    nextParam: Float32Array,
+    nextM: Float32Array,
+    nextV: Float32Array,
+    learningRate: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    weightDecay: number,
+    step: number,
+  ): void;
+  /** out `[size, dim]`; ids outside `[0, size)` are passed over. */
+  scatterAddRows(rows: Float32Array, ids: Int32Array, dim: number, size: number, out: Float32Array): void;
 }

@@ -2,7 +2,7 @@ import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import type * as tf from "@tensorflow/tfjs-core";
 import { util } from "@tensorflow/tfjs-core";
 import { BufferPool } from "./buffer-pool.js";
-import type { NativeAddon } from "./native-addon.js";
+import type { Elements, NativeAddon } from "./native-addon.js";
 
 /** A new tensor of the backend, and the memory to fill. */
 export interface Output<Values> {
@@ -41,6 +41,19 @@ export class NativeBackend extends MathBackendCPU {
     return { info: this.#register(values, shape, "int32"), values };
   }
 
+  /** A new bool tensor in pooled memory, to be filled with 0 and 1 by the kernel that asks for it. */
+  outputBytes(shape: number[]): Output<Uint8Array> {
+    const length = util.sizeFromShape(shape);
+    const values = new Uint8Array(this.#pool.take(length), 0, length);
+    return { info: this.#register(values, shape, "bool"), values };
+  }
+
+  /** A new tensor of any type that {@link elements} takes. */
+  outputOf(dtype: tf.DataType, shape: number[]): Output<Elements> {
+    if (dtype === "float32") return this.output(shape);
+    return dtype === "int32" ? this.outputInts(shape) : this.outputBytes(shape);
+  }
+
   /** Memory for the duration of a kernel; give it back with {@link release}. */
   scratch(length: number): Float32Array {
     return new Float32Array(this.#pool.take(4 * length), 0, length);
@@ -62,6 +75,18 @@ export class NativeBackend extends MathBackendCPU {
   ints(info: tf.TensorInfo): Int32Array {
     const { values } = this.data.get(info.dataId);
     return values instanceof Int32Array ? values : Int32Array.from(values as ArrayLike<number>);
+  }
+
+  /** The values of a bool tensor, without a copy; valid while the tensor lives. */
+  bytes(info: tf.TensorInfo): Uint8Array {
+    const { values } = this.data.get(info.dataId);
+    return values instanceof Uint8Array ? values : Uint8Array.from(values as ArrayLike<number>);
+  }
+
+  /** The values of a tensor whose elements are only moved: float32, int32 or bool. */
+  elements(info: tf.TensorInfo): Elements {
+    if (info.dtype === "float32") return this.floats(info);
+    return info.dtype === "int32" ? this.ints(info) : this.bytes(info);
   }
 
   /** The same values under another shape; the caller owns the result. */

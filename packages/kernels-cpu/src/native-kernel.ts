@@ -31,7 +31,7 @@ export function nativeKernel<Inputs extends object, Attrs extends object>(
   const kernelFunc: tf.KernelFunc = (call) =>
     run({
       inputs: call.inputs as unknown as Inputs,
-      attrs: call.attrs as unknown as Attrs,
+      attrs: (call.attrs ?? {}) as unknown as Attrs,
       backend: call.backend as NativeBackend,
       fallback: () => {
         const kernel = tf.getKernel(kernelName, "cpu");
@@ -40,4 +40,9 @@ export function nativeKernel<Inputs extends object, Attrs extends object>(
       },
     });
   return { kernelName, kernelFunc };
+}
+
+/** True for the types whose elements the addon can move: all but strings and complex numbers. */
+export function isMovable({ dtype }: Pick<tf.TensorInfo, "dtype">): boolean {
+  return dtype === "float32" || dtype === "int32" || dtype === "bool";
 }

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { KvfoldError } from "../errors/kvfold-error.js";
 import { sumRows } from "../ops/sum-rows.js";
 import { withGradient } from "../ops/with-gradient.js";
+import { crossEntropyGradient, pullOnLogits } from "./cross-entropy-gradient.js";
 import { defineKernel } from "./define-kernel.js";
 
 /** Inputs of {@link crossEntropy}. */
@@ -21,6 +22,7 @@ export type CrossEntropyInputs = {
 export const crossEntropy = defineKernel<CrossEntropyInputs, Record<string, never>, tf.Tensor1D>({
   name: "KvfoldCrossEntropy",
   differentiable: ["logits"],
+  gradient: (inputs, _, [dy]) => ({ logits: crossEntropyGradient({ ...inputs, dy: dy as tf.Tensor1D }, {}) }),
   reference: ({ logits, labels, weights }) =>
     tf.tidy(() => {
       checkShapes(logits, labels, weights);
@@ -45,13 +47,9 @@ function negativeLogLikelihood(logits: tf.Tensor2D, labels: tf.Tensor1D, factor:
     },
     backward: ([dy], [savedLogits, savedLabels, savedFactor, peak, logSum]) => ({
       logits: () => {
-        const scale = tf.reshape(tf.mul(dy as tf.Tensor, savedFactor as tf.Tensor), [rows, 1]);
         const logProbabilities = tf.sub(tf.sub(savedLogits as tf.Tensor, peak as tf.Tensor), logSum as tf.Tensor);
-        const pulled = tf.mul(tf.exp(logProbabilities), scale);
-        // (p - 1) scale where the label is, p scale elsewhere: only the labels' entries are written again.
-        const at = tf.stack([tf.range(0, rows, 1, "int32"), savedLabels as tf.Tensor], 1);
-        const ofLabels = tf.sub(tf.gatherND(pulled, at), tf.reshape(scale, [rows]));
-        return tf.tensorScatterUpdate(pulled, at, ofLabels);
+        const scale = tf.mul(dy as tf.Tensor, savedFactor as tf.Tensor);
+        return pullOnLogits(tf.exp(logProbabilities), savedLabels as tf.Tensor, scale);
       },
     }),
   });

@@ -15,9 +15,11 @@ export interface KernelDefinition<I extends KernelInputs, A extends object, O ex
   readonly reference: (inputs: I, attrs: A) => O;
   /**
    * Inputs that receive a gradient when a backend runs its fast form. The gradient is that of the reference form,
-   * recomputed from the saved inputs, until the backend registers a better one for `name`.
+   * recomputed from the saved inputs, unless {@link gradient} says better or the backend registers one for `name`.
    */
   readonly differentiable?: readonly (keyof I & string)[];
+  /** Gradients of the differentiable inputs that are there, from the gradients of the outputs; made of fused kernels. */
+  readonly gradient?: (inputs: I, attrs: A, upstream: readonly tf.Tensor[]) => { readonly [K in keyof I]?: tf.Tensor };
 }
 
 /** A fused kernel: call it like a function; `reference` is the slow form that every fast form must equal. */
@@ -57,7 +59,11 @@ export function defineKernel<I extends KernelInputs, A extends object, O extends
       },
       backward: (upstream, saved) => {
         const inputsAgain = Object.fromEntries(Object.keys(present).map((key, i) => [key, saved[i]])) as unknown as I;
-        return referenceGradient(reference, inputsAgain, attrs, upstream, differentiable);
+        if (definition.gradient === undefined) {
+          return referenceGradient(reference, inputsAgain, attrs, upstream, differentiable);
+        }
+        const gradients = Object.entries(definition.gradient(inputsAgain, attrs, upstream));
+        return Object.fromEntries(gradients.map(([key, gradient]) => [key, () => gradient as tf.Tensor]));
       },
     }) as O;
   };

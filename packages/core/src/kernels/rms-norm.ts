@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { defineKernel } from "./define-kernel.js";
+import { rmsNormGradient } from "./rms-norm-gradient.js";
 
 /** Inputs of {@link rmsNorm}. */
 export type RmsNormInputs = {
@@ -24,6 +25,10 @@ export interface RmsNormAttrs {
 export const rmsNorm = defineKernel<RmsNormInputs, RmsNormAttrs, tf.Tensor>({
   name: "KvfoldRmsNorm",
   differentiable: ["x", "weight"],
+  gradient: ({ x, weight }, attrs, [dy]) => {
+    const [dx, dWeight] = rmsNormGradient({ x, weight, dy: dy as tf.Tensor }, attrs);
+    return { x: dx as tf.Tensor, weight: dWeight as tf.Tensor1D };
+  },
   reference: ({ x, weight }, { epsilon, weightOffset }) =>
     tf.tidy(() => {
       const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { KvfoldError } from "../errors/kvfold-error.js";
-import { defineKernel } from "./define-kernel.js";
+import { defineKernel, type Kernel } from "./define-kernel.js";
 
 /** Inputs of {@link rope}. */
 export type RopeInputs = {
@@ -17,9 +17,13 @@ export type RopeInputs = {
  * `i + rotaryDim / 2` form the pair that turns by angle `i`. Channels from `rotaryDim` on pass through (partial
  * rotary). Takes no attributes; angles come from `Rope.angles`. (Su et al. 2021, arXiv:2104.09864.)
  */
-export const rope = defineKernel<RopeInputs, Record<string, never>, tf.Tensor4D>({
+export const rope: Kernel<RopeInputs, Record<string, never>, tf.Tensor4D> = defineKernel({
   name: "KvfoldRope",
   differentiable: ["x"],
+  // The gradient of a rotation is the rotation back.
+  gradient: ({ cos, sin }, _, [dy]) => ({
+    x: tf.tidy(() => rope({ x: dy as tf.Tensor4D, cos, sin: tf.neg(sin) }, {})),
+  }),
   reference: ({ x, cos, sin }) =>
     tf.tidy(() => {
       checkShapes(x, cos, sin);

@@ -9,6 +9,13 @@ extern const GemvKernels gemvKernels;
 extern const SkinnyKernels skinnyKernels;
 extern const CodedGemvKernels codedGemvKernels;
 extern const TileGemmKernels tileGemmKernels;
+extern const UnaryKernels unaryKernels;
+extern const BinaryKernels binaryKernels;
+extern const ConvertKernels convertKernels;
+extern const ReduceKernels reduceKernels;
+extern const SoftmaxKernels softmaxKernels;
+extern const NormKernels normKernels;
+extern const RowKernels rowKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable = {
@@ -18,6 +25,13 @@ const KernelTable kernelTable = {
     &skinnyKernels,
     &codedGemvKernels,
     &tileGemmKernels,
+    &unaryKernels,
+    &binaryKernels,
+    &convertKernels,
+    &reduceKernels,
+    &softmaxKernels,
+    &normKernels,
+    &rowKernels,
 };
 
 }  // namespace kvfold::KVFOLD_ISA

@@ -1,12 +1,19 @@
 // All kernels of one instruction set. The sources in kernels/ are compiled once for each set, into the namespace
 // KVFOLD_ISA; kernel-table.cc makes one table of each. A new area of kernels adds one pointer here and there.
 #pragma once
+#include "binary.h"
 #include "ceilings.h"
 #include "coded-gemv.h"
+#include "convert.h"
 #include "gemm-f32.h"
 #include "gemv.h"
+#include "norm.h"
+#include "reduce.h"
+#include "rows.h"
 #include "skinny.h"
+#include "softmax.h"
 #include "tile-gemm.h"
+#include "unary.h"
 
 namespace kvfold {
 
@@ -17,6 +24,13 @@ struct KernelTable {
   const SkinnyKernels* skinny;
   const CodedGemvKernels* codedGemv;
   const TileGemmKernels* tileGemm;
+  const UnaryKernels* unary;
+  const BinaryKernels* binary;
+  const ConvertKernels* convert;
+  const ReduceKernels* reduce;
+  const SoftmaxKernels* softmax;
+  const NormKernels* norm;
+  const RowKernels* rows;
 };
 
 }  // namespace kvfold
