@@ -1,4 +1,5 @@
 import { describePolicies, type LawSubject, type PolicyRow } from "@kvfold/kv-cache/testing";
+import { backends } from "../test/backends.js";
 import { decisionLogits, mergeEdge } from "./decide.js";
 import { dmc } from "./dmc.js";
 import { type DmcOptions, resolveDmcOptions } from "./dmc-options.js";
@@ -19,6 +20,7 @@ function row(options: DmcOptions): PolicyRow {
   const resolved = resolveDmcOptions(options);
   const edge = mergeEdge(resolved.threshold);
   return {
+    backends,
     policy: () => dmc(options),
     // an offset that no key reaches
     allAppend: () => dmc({ ...options, offset: 1000 }),

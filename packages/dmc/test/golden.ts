@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { chooseBackend, openSafetensors, type SafetensorsFile } from "@kvfold/core";
+import { openSafetensors, type SafetensorsFile } from "@kvfold/core";
 import { goldensPath } from "@kvfold/core/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { backends, useBackend } from "./backends.js";
 import { gradientFraction, type Tolerance } from "./tolerances.js";
 
 /** One file of the golden set's `index.json`. */
@@ -97,7 +98,7 @@ export class Golden {
 }
 
 /**
- * Tests of one golden file on cpu and wasm. Skips, with a reason, where the golden set has no such file; fails when an
+ * Tests of one golden file on every backend. Skips, with a reason, where the golden set has no such file; fails when an
  * expected tensor is compared by no test.
  */
 export function describeGolden(name: string, body: (golden: Golden) => void): void {
@@ -105,10 +106,10 @@ export function describeGolden(name: string, body: (golden: Golden) => void): vo
     describe.skip(`${name} (the golden set has no such file)`, () => it("is skipped", () => undefined));
     return;
   }
-  describe.each(["cpu", "wasm"])(`${name} on %s`, (backend) => {
+  describe.each(backends)(`${name} on %s`, (backend) => {
     const golden = new Golden(name);
     beforeAll(async () => {
-      await chooseBackend({ prefer: backend });
+      await useBackend(backend);
     });
     afterAll(() => golden.dispose());
     body(golden);

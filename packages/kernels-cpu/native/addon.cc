@@ -5,6 +5,8 @@ namespace kvfold {
 
 extern const EntryTable systemEntries;
 extern const EntryTable matrixEntries;
+extern const EntryTable storeEntries;
+extern const EntryTable storeStepEntries;
 extern const EntryTable elementwiseEntries;
 extern const EntryTable moveEntries;
 extern const EntryTable rowEntries;
@@ -27,6 +29,8 @@ void define(napi_env env, napi_value exports, const EntryTable& table) {
 NAPI_MODULE_INIT() {
   kvfold::define(env, exports, kvfold::systemEntries);
   kvfold::define(env, exports, kvfold::matrixEntries);
+  kvfold::define(env, exports, kvfold::storeEntries);
+  kvfold::define(env, exports, kvfold::storeStepEntries);
   kvfold::define(env, exports, kvfold::elementwiseEntries);
   kvfold::define(env, exports, kvfold::moveEntries);
   kvfold::define(env, exports, kvfold::rowEntries);

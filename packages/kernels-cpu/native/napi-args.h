@@ -41,6 +41,8 @@ class Args {
   /** A whole number from 0 to 2^53. */
   int64_t size(int index);
   bool flag(int index);
+  /** The argument itself; null when it is absent. */
+  napi_value value(int index) const { return static_cast<size_t>(index) < count_ ? values_[index] : nullptr; }
   /** Copies a string of at most `capacity - 1` bytes; false when it is longer or no string (then it throws). */
   bool text(int index, char* into, size_t capacity);
   /** False for an absent argument, null or undefined. */

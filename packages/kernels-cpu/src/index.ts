@@ -1,4 +1,5 @@
 import { registerNative } from "./register-native.js";
+import { registerNativeStore } from "./store/register-store.js";
 
 export { probe } from "./kernels-package.js";
 export { type ActivationPrecision, type LoadedKernels, type LoadKernelsOptions, loadKernels } from "./load-kernels.js";
@@ -7,3 +8,4 @@ export { type InstructionSet, instructionSets } from "./native-addon.js";
 export { version } from "./version.js";
 
 registerNative();
+registerNativeStore();

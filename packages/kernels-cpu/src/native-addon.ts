@@ -1,3 +1,5 @@
+import type { StoreEntries } from "./store/store-entries.js";
+
 /** Instruction sets for which the kernels are compiled; each includes the ones before it on its architecture. */
 export const instructionSets = ["scalar", "avx2", "avx512", "avx512vnni", "amx", "neon"] as const;
 
@@ -20,7 +22,13 @@ export interface AddonDescription {
  * The addon's entry points as they are: arguments are checked for type and memory bounds only (TypeError, RangeError),
  * shapes are the caller's business. One interface for each file of `native/entries`.
  */
-export interface NativeAddon extends SystemEntries, MatrixEntries, ElementwiseEntries, MoveEntries, RowEntries {}
+export interface NativeAddon
+  extends SystemEntries,
+    MatrixEntries,
+    ElementwiseEntries,
+    MoveEntries,
+    RowEntries,
+    StoreEntries {}
 
 /** `native/entries/system-entries.cc` */
 export interface SystemEntries {

@@ -35,6 +35,7 @@ export type { Step } from "./step.js";
 export { stepPositions } from "./step.js";
 export type {
   Attended,
+  BufferId,
   CallSite,
   LayerStore,
   StepTensors,

@@ -3,7 +3,7 @@ import { type CacheStats, cacheStats } from "./cache-stats.js";
 import { LayerCache } from "./layer-cache.js";
 import type { CachePolicy } from "./policy.js";
 import type { Step } from "./step.js";
-import type { StoreFactory, StoreSnapshot, StoreState } from "./store.js";
+import type { BufferId, StoreFactory, StoreSnapshot, StoreState } from "./store.js";
 import { createStore } from "./store-registry.js";
 
 /** What a cache is made for. */
@@ -192,8 +192,8 @@ export class KvCache {
   }
 
   /** The buffers behind `liveBytes`: identity → bytes. */
-  buffers(): ReadonlyMap<object, number> {
-    const all = new Map<object, number>();
+  buffers(): ReadonlyMap<BufferId, number> {
+    const all = new Map<BufferId, number>();
     if (this.disposed) return all;
     for (const layer of this.layerCaches) for (const [id, bytes] of layer.buffers()) all.set(id, bytes);
     for (const point of this.checkpoints) {
@@ -253,7 +253,7 @@ export class KvCache {
 
 /** Bytes behind several caches together; buffers that forks share are counted once. */
 export function liveBytesOf(caches: readonly KvCache[]): number {
-  const all = new Map<object, number>();
+  const all = new Map<BufferId, number>();
   for (const cache of caches) for (const [id, bytes] of cache.buffers()) all.set(id, bytes);
   return [...all.values()].reduce((sum, bytes) => sum + bytes, 0);
 }

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { DropOp, EvictContext, LayerPolicy, LayerShape, NewTokens } from "./policy.js";
 import { type Step, stepPositions } from "./step.js";
-import type { CallSite, LayerStore, StepTensors, StoreSnapshot, StoreState } from "./store.js";
+import type { BufferId, CallSite, LayerStore, StepTensors, StoreSnapshot, StoreState } from "./store.js";
 
 /** What one layer holds now. */
 export interface LayerStats {
@@ -124,7 +124,7 @@ export class LayerCache {
   }
 
   /** The buffers behind this layer: identity → bytes. */
-  buffers(): ReadonlyMap<object, number> {
+  buffers(): ReadonlyMap<BufferId, number> {
     return this.store.buffers();
   }
 

@@ -22,6 +22,11 @@ export function hasOwnStore(backendName: string): boolean {
   return registry().has(backendName);
 }
 
+/** Bytes that the current backend's own stores hold; undefined when their memory is TensorFlow.js's tensors. */
+export function allocatedByStores(): number | undefined {
+  return registry().get(tf.getBackend())?.allocatedBytes?.();
+}
+
 /** A store on the current backend: its own if it registered one, else the reference store. */
 export function createStore(options: StoreOptions): LayerStore {
   const own = registry().get(tf.getBackend());

@@ -42,10 +42,13 @@ export interface Attended {
   readonly mass?: Tensor3D;
 }
 
+/** Names a piece of memory, so that what several hold is counted once: an object, or the address of a page. */
+export type BufferId = object | number;
+
 /** A store's content at one moment, for forks and checkpoints: pages or tensors that it shares with the store. */
 export interface StoreSnapshot {
   /** Memory behind it: identity → bytes. */
-  buffers(): ReadonlyMap<object, number>;
+  buffers(): ReadonlyMap<BufferId, number>;
   /** Lets go of it; the holder's duty. */
   dispose(): void;
 }
@@ -102,9 +105,13 @@ export interface LayerStore {
   /** The part of `liveBytes` that does not grow with entries: running averages and rings of merging lanes. */
   readonly stateBytes: number;
   /** The buffers behind `liveBytes`, so that shared ones can be counted once: identity → bytes. */
-  buffers(): ReadonlyMap<object, number>;
+  buffers(): ReadonlyMap<BufferId, number>;
   dispose(): void;
 }
 
 /** Makes the stores of one backend. */
-export type StoreFactory = (options: StoreOptions) => LayerStore;
+export interface StoreFactory {
+  (options: StoreOptions): LayerStore;
+  /** What the stores' own allocator holds now, for all of them together. Absent: their memory is TensorFlow.js's tensors. */
+  readonly allocatedBytes?: () => number;
+}

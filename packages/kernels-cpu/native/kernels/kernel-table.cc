@@ -9,6 +9,8 @@ extern const GemvKernels gemvKernels;
 extern const SkinnyKernels skinnyKernels;
 extern const CodedGemvKernels codedGemvKernels;
 extern const TileGemmKernels tileGemmKernels;
+extern const EntryKernels entryKernels;
+extern const AttentionKernels attentionKernels;
 extern const UnaryKernels unaryKernels;
 extern const BinaryKernels binaryKernels;
 extern const ConvertKernels convertKernels;
@@ -25,6 +27,8 @@ const KernelTable kernelTable = {
     &skinnyKernels,
     &codedGemvKernels,
     &tileGemmKernels,
+    &entryKernels,
+    &attentionKernels,
     &unaryKernels,
     &binaryKernels,
     &convertKernels,

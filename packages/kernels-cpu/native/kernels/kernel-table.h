@@ -1,10 +1,12 @@
 // All kernels of one instruction set. The sources in kernels/ are compiled once for each set, into the namespace
 // KVFOLD_ISA; kernel-table.cc makes one table of each. A new area of kernels adds one pointer here and there.
 #pragma once
+#include "attention.h"
 #include "binary.h"
 #include "ceilings.h"
 #include "coded-gemv.h"
 #include "convert.h"
+#include "entries.h"
 #include "gemm-f32.h"
 #include "gemv.h"
 #include "norm.h"
@@ -24,6 +26,8 @@ struct KernelTable {
   const SkinnyKernels* skinny;
   const CodedGemvKernels* codedGemv;
   const TileGemmKernels* tileGemm;
+  const EntryKernels* entries;
+  const AttentionKernels* attention;
   const UnaryKernels* unary;
   const BinaryKernels* binary;
   const ConvertKernels* convert;

@@ -49,6 +49,7 @@ class Numbers {
 void testSystem();
 void testGemm();
 void testPackedLinear();
+void testStore();
 void testThreads();
 
 }  // namespace kvfold::test

@@ -42,6 +42,7 @@ int main() {
       setThreads(threads);
       test::testGemm();
       test::testPackedLinear();
+      test::testStore();
     }
   }
   test::testThreads();

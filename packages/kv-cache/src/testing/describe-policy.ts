@@ -1,4 +1,5 @@
 import { chooseBackend } from "@kvfold/core";
+import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CachePolicy } from "../policy.js";
 import type { LawSubject } from "./law.js";
@@ -7,7 +8,7 @@ import { allLaws } from "./laws/all-laws.js";
 
 /** Options of {@link describePolicy}: what the laws must know about the policy, and where to run. */
 export interface DescribePolicyOptions extends Omit<LawSubject, "name" | "policy"> {
-  /** Backends to run on. Default `cpu` and `wasm`. */
+  /** Backends to run on, registered with TensorFlow.js or known to `chooseBackend`. Default `cpu` and `wasm`. */
   readonly backends?: readonly string[];
 }
 
@@ -40,7 +41,8 @@ export function describePolicy(name: string, factory: () => CachePolicy, options
   const results = matrix;
   describe.each(backends)(`laws of ${name} on %s`, (backend) => {
     beforeAll(async () => {
-      await chooseBackend({ prefer: backend });
+      if (tf.findBackendFactory(backend) === null) await chooseBackend({ prefer: backend });
+      else await tf.setBackend(backend);
     });
     for (const law of allLaws) {
       it(

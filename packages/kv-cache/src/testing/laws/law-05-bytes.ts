@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type KvCache, liveBytesOf } from "../../kv-cache.js";
+import { allocatedByStores } from "../../store-registry.js";
 import type { Law } from "../law.js";
 import { type Bench, overCases } from "../over-cases.js";
 
@@ -14,15 +15,23 @@ function countBytes(bench: Bench): string[] {
   const violations: string[] = [];
   bench.rope?.dispose();
   const before = { ...tf.memory() };
+  const pagesBefore = allocatedByStores();
   const run = bench.run();
   const tensors = tf.memory().numTensors - before.numTensors;
   const check = (when: string, caches: KvCache[], shared = false) => {
     bench.rope?.dispose(); // angles are remembered there and belong to no cache
-    const held = tf.memory().numBytes - before.numBytes;
+    const inTensors = tf.memory().numBytes - before.numBytes;
+    const inPages = (allocatedByStores() ?? 0) - (pagesBefore ?? 0);
+    const held = inTensors + inPages;
     const said = liveBytesOf(caches);
     const stated = caches.reduce((sum, cache) => sum + cache.stats().liveBytes, 0);
     if (caches.length === 1 && stated !== said)
       violations.push(`${when}: stats say ${stated} bytes, liveBytes ${said}`);
+    // stores with an allocator of their own say what they hold, shared or not
+    if (pagesBefore !== undefined) {
+      if (held !== said) violations.push(`${when}: liveBytes is ${said}, the allocator holds ${held}`);
+      return;
+    }
     // numBytes counts a shared buffer once for each tensor; where some are shared, count the buffers themselves
     const buffers = new Set(caches.flatMap((cache) => [...cache.buffers().keys()])).size;
     const heldBuffers = tf.memory().numDataBuffers - before.numDataBuffers;
@@ -66,6 +75,7 @@ function countBytes(bench: Bench): string[] {
   bench.rope?.dispose();
   const after = tf.memory();
   if (run.cache.liveBytes !== 0) violations.push(`liveBytes is ${run.cache.liveBytes} after dispose`);
+  if (allocatedByStores() !== pagesBefore) violations.push("dispose left pages with the allocator");
   if (after.numBytes !== before.numBytes || after.numTensors !== before.numTensors) {
     violations.push(`dispose left ${after.numTensors - before.numTensors} tensors`);
   }

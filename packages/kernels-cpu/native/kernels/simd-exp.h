@@ -1,0 +1,59 @@
+// The exponential for softmax: of numbers up to 0.
+#pragma once
+#include "simd-int.h"
+
+namespace kvfold::KVFOLD_ISA {
+
+/** Rounds to the nearest whole number; for magnitudes below 2^22. */
+KVFOLD_INLINE F roundWhole(F x) {
+  const F shift = all(12582912.0f);
+  return sub(add(x, shift), shift);
+}
+
+/** 2^n for whole n from -126 to 127. */
+KVFOLD_INLINE F powerOfTwo(F n) {
+#if defined(__AVX512F__)
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
+#elif defined(__AVX2__)
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+#else
+  const I bits = (__builtin_convertvector(n, I) + 127) << 23;
+  F power;
+  memcpy(&power, &bits, sizeof power);
+  return power;
+#endif
+}
+
+/** `x` where `guard` is at least `least`, else 0. */
+KVFOLD_INLINE F zeroBelow(F x, F guard, float least) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(guard, all(least), _CMP_GE_OQ), x);
+#elif defined(__AVX2__)
+  return _mm256_and_ps(x, _mm256_cmp_ps(guard, all(least), _CMP_GE_OQ));
+#else
+  return guard >= all(least) ? x : all(0);
+#endif
+}
+
+/**
+ * e^x for x up to 0, within 2 units in the last place; 0 below -87, where a weight counts for nothing.
+ * x = n ln 2 + r with |r| <= ln 2 / 2; e^r by its series, whose coefficients are those of the exponential up to r^7.
+ */
+KVFOLD_INLINE F expNegative(F x) {
+  constexpr float least = -87.0f;
+  const F clamped = max(x, all(least));
+  const F n = roundWhole(mul(clamped, all(1.44269504088896341f)));
+  F r = fma(n, all(-0.693359375f), clamped);
+  r = fma(n, all(2.12194440e-4f), r);
+  F y = all(1.0f / 5040);
+  y = fma(y, r, all(1.0f / 720));
+  y = fma(y, r, all(1.0f / 120));
+  y = fma(y, r, all(1.0f / 24));
+  y = fma(y, r, all(1.0f / 6));
+  y = fma(y, r, all(0.5f));
+  y = fma(y, r, all(1.0f));
+  y = fma(y, r, all(1.0f));
+  return zeroBelow(mul(y, powerOfTwo(n)), x, least);
+}
+
+}  // namespace kvfold::KVFOLD_ISA

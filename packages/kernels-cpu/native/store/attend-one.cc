@@ -1,0 +1,210 @@
+// Decoding. A lane is cut into blocks of pages of a fixed size, whatever the number of threads; each block has a softmax of
+// its own, and they are joined in order.
+#include <atomic>
+#include <cmath>
+#include <cstring>
+
+#include "../system/memory-pool.h"
+#include "../system/runtime.h"
+#include "../system/thread-pool.h"
+#include "attend.h"
+
+namespace kvfold {
+namespace {
+
+/** Entries of a block; a thread works on a block at a time. */
+constexpr int64_t blockEntries = 256;
+
+/** Entries that are worth a second thread. */
+constexpr int64_t entriesForThreads = 256;
+
+struct Block {
+  int64_t stepLane;
+  int64_t firstPage;
+  int64_t pageCount;
+  int64_t firstSlot;
+  int64_t entries;
+};
+
+class Decoding {
+ public:
+  Decoding(const Store& store, const AttendCall& call)
+      : store_(store), call_(call), shape_(store.shape()), lanes_(call.step.rowCount * store.shape().options.kvHeads) {}
+
+  bool run() {
+    if (!cut()) return false;
+    const int64_t group = shape_.group, dims = shape_.dims;
+    partialFloats_ = group * (dims + 2);
+    const Scratch queries(lanes_ * group * dims * 4), partials((blocks_.size() + 1) * partialFloats_ * 4);
+    const Scratch scores(call_.mass == nullptr ? 0 : lanes_ * group * longest_ * 4 + 64);
+    if (!queries.ok() || !partials.ok() || !scores.ok()) return false;
+    queries_ = queries.as<float>();
+    partials_ = partials.as<float>();
+    scores_ = call_.mass == nullptr ? nullptr : scores.as<float>();
+    scaleQueries();
+    const int64_t grain = entries_ >= entriesForThreads ? 1 : blocks_.size();
+    std::atomic<bool> ok{true};
+    parallelFor(blocks_.size(), grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        if (!block(i)) ok.store(false, std::memory_order_relaxed);
+      }
+    });
+    if (!ok.load(std::memory_order_relaxed)) return false;
+    for (int64_t lane = 0, first = 0; lane < lanes_; lane++) {
+      int64_t end = first;
+      while (end < blocks_.size() && blocks_[end].stepLane == lane) end++;
+      join(lane, first, end);
+      first = end;
+    }
+    return true;
+  }
+
+ private:
+  const Lane& lane(int64_t stepLane) const { return store_.table[laneOf(store_, call_.step, stepLane)]; }
+
+  bool cut() {
+    for (int64_t stepLane = 0; stepLane < lanes_; stepLane++) {
+      const Lane& held = lane(stepLane);
+      longest_ = held.length > longest_ ? held.length : longest_;
+      entries_ += held.length;
+      Block block = {stepLane, 0, 0, 0, 0};
+      for (int64_t p = 0; p < held.pageCount; p++) {
+        block.pageCount++;
+        block.entries += held.pages[p].count;
+        if (block.entries < blockEntries && p + 1 < held.pageCount) continue;
+        if (!blocks_.push(block)) return false;
+        block = {stepLane, p + 1, 0, block.firstSlot + block.entries, 0};
+      }
+    }
+    return true;
+  }
+
+  /** Heads padded and times the scale. */
+  void scaleQueries() {
+    const int64_t headDim = shape_.options.headDim, dims = shape_.dims;
+    for (int64_t head = 0; head < lanes_ * shape_.group; head++) {
+      for (int64_t i = 0; i < headDim; i++) queries_[head * dims + i] = call_.q[head * headDim + i] * call_.scale;
+      for (int64_t i = headDim; i < dims; i++) queries_[head * dims + i] = 0;
+    }
+  }
+
+  bool block(int64_t index) {
+    const Block& block = blocks_[index];
+    const Lane& held = lane(block.stepLane);
+    const int64_t group = shape_.group, dims = shape_.dims;
+    float* partial = partials_ + index * partialFloats_;
+    for (int64_t h = 0; h < group; h++) {
+      partial[h] = noPeak;
+      partial[group + h] = 0;
+    }
+    memset(partial + 2 * group, 0, static_cast<size_t>(group * dims) * 4);
+    const PageSpan* pages = held.pages + block.firstPage;
+    PagesTask task = {queries_ + block.stepLane * group * dims, group, dims, pages, block.pageCount, nullptr,
+                      shape_.scalesOffset, nullptr, nullptr, longest_, partial, partial + group, partial + 2 * group};
+    if (scores_ != nullptr) task.scores = scores_ + block.stepLane * group * longest_ + block.firstSlot;
+    if (block.firstPage + block.pageCount < held.pageCount) task.after = pages[block.pageCount].data;
+    const Scratch bias(anythingEnds(store_, call_) ? block.entries * 4 : 0);
+    if (!bias.ok()) return false;
+    if (anythingEnds(store_, call_)) {
+      hide(block, bias.as<float>());
+      task.bias = bias.as<float>();
+    }
+    if (!shape_.options.rotatesAtWrite) return readBlock(block, task);
+    const bool withOpen = held.open && block.firstSlot + block.entries == held.length;
+    const auto attend = kernels().attention->pages;
+    if (!withOpen) {
+      attend[static_cast<int>(shape_.options.codec)](task);
+      return true;
+    }
+    // the open entry counts in float32
+    PageSpan closed[2 * blockEntries];
+    memcpy(closed, pages, static_cast<size_t>(block.pageCount) * sizeof(PageSpan));
+    closed[block.pageCount - 1].count--;
+    task.pages = closed;
+    attend[static_cast<int>(shape_.options.codec)](task);
+    const PageSpan open = {reinterpret_cast<uint8_t*>(shape_.open(held.state)), 1};
+    attendSpan(task, open, block.entries - 1);
+    return true;
+  }
+
+  /** Entries in float32 that lie one behind the other, as a page does. */
+  void attendSpan(PagesTask task, const PageSpan& span, int64_t before) const {
+    task.pages = &span;
+    task.pageCount = 1;
+    task.after = nullptr;
+    if (task.bias != nullptr) task.bias += before;
+    if (task.scores != nullptr) task.scores += before;
+    kernels().attention->pages[static_cast<int>(EntryCodec::f32)](task);
+  }
+
+  /** Stores of un-rotated keys: entries are turned into float32 first. */
+  bool readBlock(const Block& block, const PagesTask& task) const {
+    const Scratch entries(mostPageSlots * shape_.dims * 8);
+    if (!entries.ok()) return false;
+    LaneReader reader(store_, call_, laneOf(store_, call_.step, block.stepLane));
+    reader.seek(block.firstSlot);
+    for (int64_t done = 0; done < block.entries; done += mostPageSlots) {
+      const int64_t count = block.entries - done < mostPageSlots ? block.entries - done : mostPageSlots;
+      reader.read(count, entries.as<float>(), nullptr);
+      attendSpan(task, {entries.as<uint8_t>(), count}, done);
+    }
+    return true;
+  }
+
+  /** What the query may not see, as numbers to add to scores. */
+  void hide(const Block& block, float* bias) const {
+    const int64_t index = laneOf(store_, call_.step, block.stepLane);
+    const int64_t now = call_.step.starts[block.stepLane / shape_.options.kvHeads];
+    const Lane& held = store_.table[index];
+    int64_t slot = block.firstSlot;
+    for (int64_t p = block.firstPage; p < block.firstPage + block.pageCount; p++) {
+      for (int64_t i = 0; i < held.pages[p].count; i++, slot++) {
+        const bool seen = now < visibleUntil(store_, call_, index, held.pages[p].data, i, slot);
+        bias[slot - block.firstSlot] = seen ? 0 : hiddenScore;
+      }
+    }
+  }
+
+  /** Joins the blocks `[first, end)` of a lane in order and writes its output and mass. */
+  void join(int64_t stepLane, int64_t first, int64_t end) {
+    const int64_t group = shape_.group, dims = shape_.dims, headDim = shape_.options.headDim;
+    float* mass = call_.mass == nullptr ? nullptr : call_.mass + stepLane * call_.massSlots;
+    for (int64_t h = 0; h < group; h++) {
+      float peak = noPeak, total = 0;
+      for (int64_t b = first; b < end; b++) peak = fmaxf(peak, partials_[b * partialFloats_ + h]);
+      float* out = call_.out + (stepLane * group + h) * headDim;
+      memset(out, 0, static_cast<size_t>(headDim) * 4);
+      for (int64_t b = first; b < end; b++) {
+        const float* partial = partials_ + b * partialFloats_;
+        const float factor = expf(partial[h] - peak);
+        total += factor * partial[group + h];
+        const float* sums = partial + 2 * group + h * dims;
+        for (int64_t i = 0; i < headDim; i++) out[i] += factor * sums[i];
+      }
+      const float share = total > 0 ? 1 / total : 0;
+      for (int64_t i = 0; i < headDim; i++) out[i] *= share;
+      if (mass == nullptr) continue;
+      const float* scores = scores_ + (stepLane * group + h) * longest_;
+      const float part = share / static_cast<float>(group);
+      for (int64_t slot = 0; slot < lane(stepLane).length; slot++) mass[slot] += part * expf(scores[slot] - peak);
+    }
+  }
+
+  const Store& store_;
+  const AttendCall& call_;
+  const StoreShape& shape_;
+  const int64_t lanes_;
+  int64_t longest_ = 0;
+  int64_t entries_ = 0;
+  int64_t partialFloats_ = 0;
+  Growable<Block> blocks_;
+  float* queries_ = nullptr;
+  float* partials_ = nullptr;
+  float* scores_ = nullptr;
+};
+
+}  // namespace
+
+bool attendOne(const Store& store, const AttendCall& call) { return Decoding(store, call).run(); }
+
+}  // namespace kvfold

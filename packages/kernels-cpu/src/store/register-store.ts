@@ -1,0 +1,24 @@
+import type { StoreFactory } from "@kvfold/kv-cache";
+import * as tf from "@tensorflow/tfjs-core";
+import { loadKernels } from "../load-kernels.js";
+import type { NativeBackend } from "../native-backend.js";
+import { NativeStore } from "./native-store.js";
+
+/**
+ * Makes {@link NativeStore} the store of caches on the backend `native`. This package may import core only, so it does what
+ * `registerStore` of `@kvfold/kv-cache` does: its registry lies on `globalThis`, for whichever copy of that package asks.
+ */
+export function registerNativeStore(): void {
+  const key = Symbol.for("kvfold.stores");
+  const holder = globalThis as { [key]?: Map<string, StoreFactory> };
+  holder[key] ??= new Map();
+  holder[key].set("native", Object.assign(makeStore, { allocatedBytes }));
+}
+
+const makeStore: StoreFactory = (options) => new NativeStore(options, tf.backend() as NativeBackend);
+
+/** Bytes of all pages in use, of all stores in this process. */
+function allocatedBytes(): number {
+  const kernels = loadKernels();
+  return kernels.available ? kernels.addon.pagedBytes() : 0;
+}
