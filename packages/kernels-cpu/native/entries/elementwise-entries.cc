@@ -7,8 +7,8 @@
 namespace kvfold {
 namespace {
 
-/** Elements for one thread: functions of exponentials gain from a second one earlier than moves of memory. */
-constexpr int64_t unaryGrain = 8192;
+/** Nanoseconds for each result of a function, most of which are made of an exponential. */
+constexpr double unaryCost = 0.3;
 
 /** unary(op, x, out, p, q); op by its place in UnaryOp. out may be x. */
 napi_value Unary(napi_env env, napi_callback_info info) {
@@ -20,8 +20,8 @@ napi_value Unary(napi_env env, napi_callback_info info) {
   args.require(out.length >= x.length, "out must be as long as x");
   if (!args.ok()) return nullptr;
   const UnaryKernels::Run run = kernels().unary->run[op];
-  parallelFor(x.length, unaryGrain,
-              [&](int64_t begin, int64_t end) { run(x.data + begin, out.data + begin, end - begin, p, q); });
+  parallelWork(x.length, unaryCost,
+               [&](int64_t begin, int64_t end) { run(x.data + begin, out.data + begin, end - begin, p, q); });
   return nullptr;
 }
 
@@ -96,7 +96,7 @@ napi_value Select(napi_env env, napi_callback_info info) {
   const auto* from = reinterpret_cast<const int32_t*>(yes.data);
   const auto* other = reinterpret_cast<const int32_t*>(no.data);
   auto* to = reinterpret_cast<int32_t*>(out.data);
-  parallelFor(n, broadcastGrain, [&](int64_t begin, int64_t end) {
+  parallelWork(n, elementCost, [&](int64_t begin, int64_t end) {
     kernels().convert->select(condition.data + begin, from + begin, other + begin, to + begin, end - begin);
   });
   return nullptr;
@@ -106,8 +106,8 @@ template <class In, class Out>
 void runConversion(Args& args, void (*run)(const In*, Out*, int64_t), Span<In> x, Span<Out> out) {
   args.require(out.length >= x.length, "out must be as long as x");
   if (!args.ok()) return;
-  parallelFor(x.length, broadcastGrain,
-              [&](int64_t begin, int64_t end) { run(x.data + begin, out.data + begin, end - begin); });
+  parallelWork(x.length, elementCost,
+               [&](int64_t begin, int64_t end) { run(x.data + begin, out.data + begin, end - begin); });
 }
 
 /** intsToFloats(x, out) */

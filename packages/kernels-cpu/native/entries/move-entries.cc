@@ -1,9 +1,9 @@
 // Entry points that move elements without looking at them.
 #include <cstring>
 
+#include "../elementwise/parallel-work.h"
 #include "../entry-point.h"
 #include "../move/strided-copy.h"
-#include "../system/thread-pool.h"
 #include "steps-args.h"
 
 namespace kvfold {
@@ -54,7 +54,7 @@ napi_value Gather(napi_env env, napi_callback_info info) {
   }
   const int64_t bytes = inner * xBytes;
   if (bytes == 0) return nullptr;
-  parallelFor(batch * outer * n, 65536 / bytes + 1, [&](int64_t begin, int64_t end) {
+  parallelWork(batch * outer * n, 5 + 0.05 * static_cast<double>(bytes), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
       const int64_t stack = row / n;
       const int32_t id = ids.data[stack / outer * n + row % n];

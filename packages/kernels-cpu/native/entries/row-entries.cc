@@ -1,19 +1,23 @@
 // Entry points of kernels that work on rows: reductions, softmax, norms, rotary embedding, the optimiser.
 #include <cstring>
 
+#include "../elementwise/parallel-work.h"
 #include "../entry-point.h"
 #include "../napi-args.h"
 #include "../system/memory-pool.h"
 #include "../system/runtime.h"
-#include "../system/thread-pool.h"
 
 namespace kvfold {
 namespace {
 
-/** Elements below which a second thread costs more than it gains, for sums and for exponentials. */
-constexpr int64_t sumGrain = 32768, exponentialGrain = 8192;
+/** Nanoseconds for each element: of a sum, of a pass with an exponential, of a kernel that reads and writes several arrays. */
+constexpr double sumCost = 0.15, exponentialCost = 0.4, severalCost = 0.5;
 
-int64_t rowsPerGrain(int64_t grain, int64_t n) { return n >= grain ? 1 : grain / (n < 1 ? 1 : n) + 1; }
+/** Of a row of `n` elements. */
+double rowCost(double elementCost, int64_t n) { return 5 + elementCost * static_cast<double>(n); }
+
+/** Threads share columns by whole cache lines of each row. */
+constexpr int64_t columnMultiple = 64;
 
 bool fits(int64_t length, int64_t rows, int64_t columns) {
   return rows == 0 || columns == 0 || (rows <= length && columns <= length / rows);
@@ -31,21 +35,21 @@ napi_value Reduce(napi_env env, napi_callback_info info) {
   if (!args.ok()) return nullptr;
   if (inner == 1) {
     const ReduceKernels::Rows run = kernels().reduce->rows[op];
-    parallelFor(outer, rowsPerGrain(sumGrain, n),
-                [&](int64_t begin, int64_t end) { run(x.data + begin * n, end - begin, n, out.data + begin); });
+    parallelWork(outer, rowCost(sumCost, n),
+                 [&](int64_t begin, int64_t end) { run(x.data + begin * n, end - begin, n, out.data + begin); });
     return nullptr;
   }
   const ReduceKernels::Columns run = kernels().reduce->columns[op];
-  // Pieces are whole cache lines of columns; a piece may span several matrices.
-  const int64_t grain = (sumGrain / (n < 1 ? 1 : n) / 64 + 1) * 64;
-  parallelFor(outer * inner, grain, [&](int64_t begin, int64_t end) {
+  // A piece may span several matrices.
+  const auto columns = [&](int64_t begin, int64_t end) {
     for (int64_t at = begin; at < end;) {
       const int64_t matrix = at / inner, column = at % inner;
       const int64_t left = inner - column < end - at ? inner - column : end - at;
       run(x.data + matrix * n * inner + column, n, inner, left, out.data + at);
       at += left;
     }
-  });
+  };
+  parallelWork(outer * inner, sumCost * static_cast<double>(n) + 1, columns, columnMultiple);
   return nullptr;
 }
 
@@ -59,8 +63,8 @@ napi_value ArgBest(napi_env env, napi_callback_info info) {
   args.require(n > 0 && fits(x.length, rows, n) && rows <= out.length, "x or out does not fit its array");
   if (!args.ok()) return nullptr;
   const auto run = largest ? kernels().reduce->argMax : kernels().reduce->argMin;
-  parallelFor(rows, rowsPerGrain(sumGrain, n),
-              [&](int64_t begin, int64_t end) { run(x.data + begin * n, end - begin, n, out.data + begin); });
+  parallelWork(rows, rowCost(sumCost, n),
+               [&](int64_t begin, int64_t end) { run(x.data + begin * n, end - begin, n, out.data + begin); });
   return nullptr;
 }
 
@@ -72,7 +76,7 @@ napi_value Softmax(napi_env env, napi_callback_info info) {
   const Span<float> out = args.floats(3);
   args.require(fits(x.length, rows, n) && fits(out.length, rows, n), "x or out does not fit its array");
   if (!args.ok()) return nullptr;
-  parallelFor(rows, rowsPerGrain(exponentialGrain, n), [&](int64_t begin, int64_t end) {
+  parallelWork(rows, rowCost(exponentialCost, n), [&](int64_t begin, int64_t end) {
     kernels().softmax->softmax(x.data + begin * n, end - begin, n, out.data + begin * n);
   });
   return nullptr;
@@ -90,7 +94,7 @@ napi_value CrossEntropy(napi_env env, napi_callback_info info) {
                    (weights.data == nullptr || rows <= weights.length),
                "logits, labels, weights or out does not fit its array");
   if (!args.ok()) return nullptr;
-  parallelFor(rows, rowsPerGrain(exponentialGrain, n), [&](int64_t begin, int64_t end) {
+  parallelWork(rows, rowCost(exponentialCost, n), [&](int64_t begin, int64_t end) {
     kernels().softmax->crossEntropy(logits.data + begin * n, labels.data + begin,
                                     weights.data == nullptr ? nullptr : weights.data + begin, end - begin, n,
                                     out.data + begin);
@@ -110,7 +114,7 @@ napi_value CrossEntropyGradient(napi_env env, napi_callback_info info) {
                    (weights.data == nullptr || rows <= weights.length),
                "logits, labels, weights, dy or out does not fit its array");
   if (!args.ok()) return nullptr;
-  parallelFor(rows, rowsPerGrain(exponentialGrain, n), [&](int64_t begin, int64_t end) {
+  parallelWork(rows, rowCost(exponentialCost, n), [&](int64_t begin, int64_t end) {
     kernels().softmax->crossEntropyGradient(logits.data + begin * n, labels.data + begin,
                                             weights.data == nullptr ? nullptr : weights.data + begin, dy.data + begin,
                                             end - begin, n, out.data + begin * n);
@@ -128,7 +132,7 @@ napi_value RmsNorm(napi_env env, napi_callback_info info) {
   const int64_t n = weight.length;
   args.require(fits(x.length, rows, n) && fits(y.length, rows, n), "x or y does not fit its array");
   if (!args.ok()) return nullptr;
-  parallelFor(rows, rowsPerGrain(sumGrain, n), [&](int64_t begin, int64_t end) {
+  parallelWork(rows, rowCost(severalCost, n), [&](int64_t begin, int64_t end) {
     kernels().norm->rmsNorm(x.data + begin * n, weight.data, offset, epsilon, end - begin, n, y.data + begin * n);
   });
   return nullptr;
@@ -149,14 +153,14 @@ napi_value RmsNormGradient(napi_env env, napi_callback_info info) {
   const Scratch scales(rows * static_cast<int64_t>(sizeof(float)));
   args.require(scales.ok(), "out of memory");
   if (!args.ok()) return nullptr;
-  parallelFor(rows, rowsPerGrain(sumGrain, n), [&](int64_t begin, int64_t end) {
+  parallelWork(rows, rowCost(severalCost, n), [&](int64_t begin, int64_t end) {
     kernels().norm->rmsNormGradient(x.data + begin * n, weight.data, offset, epsilon, dy.data + begin * n, end - begin, n,
                                     dx.data + begin * n, scales.as<float>() + begin);
   });
-  const int64_t columns = (sumGrain / (rows < 1 ? 1 : rows) / 64 + 1) * 64;
-  parallelFor(n, columns, [&](int64_t begin, int64_t end) {
+  const auto columns = [&](int64_t begin, int64_t end) {
     kernels().norm->weightGradient(x.data, dy.data, scales.as<float>(), rows, n, begin, end, dWeight.data);
-  });
+  };
+  parallelWork(n, severalCost * static_cast<double>(rows) + 1, columns, columnMultiple);
   return nullptr;
 }
 
@@ -179,7 +183,7 @@ napi_value Rope(napi_env env, napi_callback_info info) {
                    batchStep <= (sin.length - tokens * half) / (batch > 1 ? batch - 1 : 1),
                "cos or sin does not fit its array");
   if (!args.ok()) return nullptr;
-  parallelFor(batch * heads * tokens, rowsPerGrain(sumGrain, dim), [&](int64_t begin, int64_t end) {
+  parallelWork(batch * heads * tokens, rowCost(severalCost, dim), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; row++) {
       const int64_t angle = row / (heads * tokens) * batchStep + row % tokens * half;
       kernels().rows->rotate(x.data + row * dim, cos.data + angle, sin.data + angle, half, dim,
@@ -209,7 +213,7 @@ napi_value AdamW(napi_env env, napi_callback_info info) {
                           static_cast<float>(learningRate / (1 - __builtin_pow(beta1, count))),
                           static_cast<float>(1 / (1 - __builtin_pow(beta2, count))),
                           static_cast<float>(1 - learningRate * weightDecay)};
-  parallelFor(n, sumGrain, [&](int64_t begin, int64_t end) {
+  parallelWork(n, severalCost, [&](int64_t begin, int64_t end) {
     kernels().rows->adamW(step, param.data + begin, grad.data + begin, m.data + begin, v.data + begin, nextParam.data + begin,
                           nextM.data + begin, nextV.data + begin, end - begin);
   });
@@ -230,13 +234,13 @@ napi_value ScatterAddRows(napi_env env, napi_callback_info info) {
   if (!args.ok()) return nullptr;
   memset(out.data, 0, static_cast<size_t>(size * dim) * sizeof(float));
   // Threads share the columns: each adds all rows, so that the order of the sums is always the same.
-  const int64_t columns = (sumGrain / (ids.length < 1 ? 1 : ids.length) / 64 + 1) * 64;
-  parallelFor(dim, columns, [&](int64_t begin, int64_t end) {
+  const auto columns = [&](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < ids.length; i++) {
       const int32_t id = ids.data[i];
       if (id >= 0 && id < size) kernels().rows->addTo(out.data + id * dim + begin, rows.data + i * dim + begin, end - begin);
     }
-  });
+  };
+  parallelWork(dim, severalCost * static_cast<double>(ids.length) + 1, columns, columnMultiple);
   return nullptr;
 }
 

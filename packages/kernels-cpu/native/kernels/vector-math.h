@@ -8,12 +8,15 @@
 namespace kvfold::KVFOLD_ISA {
 
 typedef int32_t I __attribute__((vector_size(sizeof(F))));
+typedef uint32_t U __attribute__((vector_size(sizeof(F))));
 typedef float V __attribute__((vector_size(sizeof(F))));
 
 KVFOLD_INLINE I bitsOf(F x) { return (I)x; }
 KVFOLD_INLINE F fromBits(I x) { return (F)x; }
 KVFOLD_INLINE F floatsOf(I x) { return (F) __builtin_convertvector(x, V); }
 KVFOLD_INLINE I allInts(int32_t x) { return I{} + x; }
+/** 2^n for n from -127 (0) to 128 (infinity). */
+KVFOLD_INLINE F powerOfTwo(I n) { return (F)((U)(n + 127) << 23); }
 
 KVFOLD_INLINE F sqrt(F x) {
 #if defined(__AVX512F__)
@@ -52,7 +55,7 @@ KVFOLD_INLINE F exp(F x) {
   // 2^n in two factors, for neither end of its range is a float32 of its own.
   const I whole = bitsOf(shifted) - 0x4b400000;
   const I half = whole >> 1;
-  return y * fromBits((half + 127) << 23) * fromBits((whole - half + 127) << 23);
+  return y * powerOfTwo(half) * powerOfTwo(whole - half);
 }
 
 /** Natural logarithm, to 1 ulp: -infinity at 0, NaN below. */
@@ -60,7 +63,7 @@ KVFOLD_INLINE F log(F x) {
   const auto tiny = x < all(1.17549435e-38f);
   const I bits = bitsOf(tiny ? x * all(8388608.0f) : x);
   // x = m 2^e with m from sqrt(1/2) to sqrt(2).
-  const I moved = bits - 0x3f3504f3;
+  const I moved = (I)((U)bits - 0x3f3504f3u);
   const I e = (moved >> 23) - (tiny ? allInts(23) : allInts(0));
   const F z = fromBits((moved & 0x7fffff) + 0x3f3504f3) - all(1.0f);
   const float coefficients[] = {7.0376836292e-2f,  -1.1514610310e-1f, 1.1676998740e-1f,  -1.2420140846e-1f, 1.4249322787e-1f,
@@ -117,7 +120,7 @@ KVFOLD_INLINE F erf(F x) {
                          -7.34990630326855e-04f, -2.95459980854025e-03f, -1.60960333262415e-02f};
   const float below[] = {-1.45660718464996e-05f, -2.13374055278905e-04f, -1.68282697438203e-03f, -7.37332916720468e-03f,
                          -1.42647390514189e-02f};
-  return c * polynomial(square, above) / polynomial(square, below);
+  return c * (polynomial(square, above) / polynomial(square, below));
 }
 
 }  // namespace kvfold::KVFOLD_ISA

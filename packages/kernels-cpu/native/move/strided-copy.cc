@@ -2,17 +2,15 @@
 
 #include <cstring>
 
-#include "../system/thread-pool.h"
+#include "../elementwise/parallel-work.h"
 
 namespace kvfold {
 namespace {
 
-/** Elements below which a second thread costs more than it gains. */
-constexpr int64_t grainElements = 32768;
+/** Nanoseconds for each element, one after the other or scattered. */
+constexpr double copyCost = 0.15, scatterCost = 0.5;
 /** Rows and columns of a block of a transposition: its lines of both sides stay in the first cache. */
 constexpr int64_t block = 16;
-
-int64_t grainOf(int64_t elementsPerItem) { return elementsPerItem >= grainElements ? 1 : grainElements / elementsPerItem + 1; }
 
 /** Moves dimension `from` to the end. */
 void moveToEnd(Steps& steps, int from) {
@@ -36,6 +34,7 @@ template <class T>
 void copyRows(const T* x, T* y, const Steps& steps) {
   const int last = steps.rank - 1;
   const int64_t n = steps.sizes[last], xStep = steps.x[last], yStep = steps.y[last];
+  const double cost = xStep <= 1 && yStep == 1 ? copyCost : scatterCost;
   const auto copy = [&](int64_t begin, int64_t end, Places at) {
     const T* from = x + at.x + begin * xStep;
     T* to = y + at.y + begin * yStep;
@@ -48,9 +47,9 @@ void copyRows(const T* x, T* y, const Steps& steps) {
     }
   };
   if (steps.rank == 1) {
-    return parallelFor(n, grainElements, [&](int64_t begin, int64_t end) { copy(begin, end, Places{}); });
+    return parallelWork(n, cost, [&](int64_t begin, int64_t end) { copy(begin, end, Places{}); });
   }
-  parallelFor(steps.count() / n, grainOf(n), [&](int64_t begin, int64_t end) {
+  parallelWork(steps.count() / n, 5 + cost * static_cast<double>(n), [&](int64_t begin, int64_t end) {
     Places at = placesAt(steps, last, begin);
     const int inner = last - 1;  // the dimension of the rows that follow each other
     int64_t turn = begin % steps.sizes[inner];
@@ -73,7 +72,7 @@ void transposeBlocks(const T* x, T* y, const Steps& steps) {
   const int64_t rows = steps.sizes[outer], columns = steps.sizes[outer + 1];
   const int64_t xStep = steps.x[outer], yStep = steps.y[outer + 1];
   const int64_t strips = (columns + block - 1) / block;
-  parallelFor(steps.count() / (rows * columns) * strips, grainOf(rows * block), [&](int64_t begin, int64_t end) {
+  parallelWork(steps.count() / (rows * columns) * strips, scatterCost * static_cast<double>(rows * block), [&](int64_t begin, int64_t end) {
     for (int64_t strip = begin; strip < end; strip++) {
       const Places at = placesAt(steps, outer, strip / strips);
       const int64_t first = strip % strips * block;

@@ -51,5 +51,9 @@ void testGemm();
 void testPackedLinear();
 void testStore();
 void testThreads();
+void testVectorMath();
+void testElementwise();
+void testRows();
+void testMoves();
 
 }  // namespace kvfold::test

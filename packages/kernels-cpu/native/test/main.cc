@@ -38,8 +38,12 @@ int main() {
     const InstructionSet set = static_cast<InstructionSet>(i);
     if (!chooseInstructionSet(set)) continue;
     printf("%s\n", instructionSetName(set));
+    test::testVectorMath();
     for (int threads = 1; threads <= 3; threads += 2) {
       setThreads(threads);
+      test::testElementwise();
+      test::testRows();
+      test::testMoves();
       test::testGemm();
       test::testPackedLinear();
       test::testStore();
