@@ -20,6 +20,7 @@ export {
 export { type DenseGatedMlpAttrs, type DenseGatedMlpInputs, denseGatedMlp } from "./kernels/dense-gated-mlp.js";
 export { type DenseLinearInputs, denseLinear } from "./kernels/dense-linear.js";
 export { type DmcAccumulateInputs, dmcAccumulate } from "./kernels/dmc-accumulate.js";
+export { type DmcDecideAttrs, type DmcDecideInputs, dmcDecide, leastOmega } from "./kernels/dmc-decide.js";
 export { type DmcFoldInputs, dmcFold } from "./kernels/dmc-fold.js";
 export { type DmcPoolAttrs, type DmcPoolInputs, dmcPool } from "./kernels/dmc-pool.js";
 export { type DmcSegmentPoolInputs, dmcSegmentPool } from "./kernels/dmc-segment-pool.js";

@@ -1,3 +1,4 @@
+import { dmcDecide, leastOmega } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ResolvedDmcOptions } from "./dmc-options.js";
 
@@ -30,11 +31,10 @@ export function decisionChannel(neuron: "first" | "last", headDim: number): numb
  * @param k `[rows, kvHeads, tokens, headDim]`
  */
 export function decide(q: tf.Tensor4D, k: tf.Tensor4D, options: ResolvedDmcOptions): DmcDecisions {
-  const { merge, importance } = decisionLogits(q, k, options);
-  return {
-    merge: tf.cast(tf.greater(merge, mergeEdge(options.threshold)), "float32"),
-    omega: omegaOf(importance, options),
-  };
+  const { neuron, offset, epsilon, threshold } = options;
+  const attrs = { channel: decisionChannel(neuron, k.shape[3]), offset, epsilon, edge: mergeEdge(threshold) };
+  const [merge, omega] = dmcDecide({ q, k }, attrs) as [tf.Tensor3D, tf.Tensor3D];
+  return { merge, omega };
 }
 
 /**
@@ -44,9 +44,6 @@ export function decide(q: tf.Tensor4D, k: tf.Tensor4D, options: ResolvedDmcOptio
 export function mergeEdge(threshold: number): number {
   return Math.log(threshold / (1 - threshold));
 }
-
-/** With epsilon 0 a sigmoid may underflow, and a segment of zero weights has no average; far below any weight that counts. */
-const leastOmega = 1e-30;
 
 /** omega = sigmoid(importance + offset) + epsilon, above 0 always. */
 export function omegaOf(

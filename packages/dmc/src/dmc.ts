@@ -1,5 +1,5 @@
 import { type CachePolicy, full, type LayerPolicy, type LayerShape } from "@kvfold/kv-cache";
-import { decide, decisionChannel, decisionLogits, omegaOf } from "./decide.js";
+import { decide, decisionChannel } from "./decide.js";
 import { type DmcOptions, dmcName, type ResolvedDmcOptions, resolveDmcOptions } from "./dmc-options.js";
 import { dmcTrainingForm } from "./dmc-training-form.js";
 import { forcedEntries, forcedMerge, layerDensities } from "./forced-decisions.js";
@@ -63,7 +63,7 @@ function layerPolicy(options: ResolvedDmcOptions, shape: LayerShape): LayerPolic
     decide: ({ q, k, step }) => ({
       op: "merge",
       merge: forcedMerge(densities, step),
-      omega: omegaOf(decisionLogits(q, k, options).importance, options),
+      omega: decide(q, k, options).omega,
     }),
   };
 }

@@ -7,6 +7,7 @@ extern const EntryTable systemEntries;
 extern const EntryTable matrixEntries;
 extern const EntryTable storeEntries;
 extern const EntryTable storeStepEntries;
+extern const EntryTable dmcEntries;
 extern const EntryTable elementwiseEntries;
 extern const EntryTable moveEntries;
 extern const EntryTable rowEntries;
@@ -31,6 +32,7 @@ NAPI_MODULE_INIT() {
   kvfold::define(env, exports, kvfold::matrixEntries);
   kvfold::define(env, exports, kvfold::storeEntries);
   kvfold::define(env, exports, kvfold::storeStepEntries);
+  kvfold::define(env, exports, kvfold::dmcEntries);
   kvfold::define(env, exports, kvfold::elementwiseEntries);
   kvfold::define(env, exports, kvfold::moveEntries);
   kvfold::define(env, exports, kvfold::rowEntries);

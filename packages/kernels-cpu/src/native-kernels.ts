@@ -6,6 +6,7 @@ import { comparisonKernels } from "./kernels/comparison.js";
 import { concat, pack } from "./kernels/concat.js";
 import { crossEntropy, crossEntropyGradient } from "./kernels/cross-entropy.js";
 import { denseLinear } from "./kernels/dense-linear.js";
+import { dmcDecide } from "./kernels/dmc-decide.js";
 import { embedding, scatterAddRows } from "./kernels/embedding.js";
 import { fill, onesLike, zerosLike } from "./kernels/fill.js";
 import { gather, unsortedSegmentSum } from "./kernels/gather.js";
@@ -64,6 +65,7 @@ export const nativeKernels: readonly NativeKernel[] = [
   crossEntropy,
   crossEntropyGradient,
   adamW,
+  dmcDecide,
   embedding,
   scatterAddRows,
 ];

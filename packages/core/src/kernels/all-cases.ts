@@ -5,6 +5,7 @@ import { crossEntropyCases } from "./cross-entropy.cases.js";
 import { denseGatedMlpCases } from "./dense-gated-mlp.cases.js";
 import { denseLinearCases } from "./dense-linear.cases.js";
 import { dmcAccumulateCases } from "./dmc-accumulate.cases.js";
+import { dmcDecideCases } from "./dmc-decide.cases.js";
 import { dmcFoldCases } from "./dmc-fold.cases.js";
 import { dmcPoolCases } from "./dmc-pool.cases.js";
 import { dmcSegmentPoolCases } from "./dmc-segment-pool.cases.js";
@@ -24,6 +25,7 @@ export const kernelSuites: readonly KernelSuite[] = [
   denseGatedMlpCases,
   denseLinearCases,
   dmcAccumulateCases,
+  dmcDecideCases,
   dmcFoldCases,
   dmcPoolCases,
   dmcSegmentPoolCases,

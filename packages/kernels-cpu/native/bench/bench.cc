@@ -1,67 +1,19 @@
 // Measures the kernels against this machine's ceilings; prints one JSON object a line.
-//   bench [--sets NAME,...] [--large MEGABYTES] [--quick]
-#include <cstdio>
-#include <cstdlib>
+//   bench [--sets NAME,...] [--large MEGABYTES] [--quick] [--attention: the paged store only]
 #include <cstring>
-#include <ctime>
 
 #include "../matrix/gemm-f32.h"
 #include "../matrix/packed-linear.h"
 #include "../system/memory-pool.h"
 #include "../system/runtime.h"
 #include "../system/thread-pool.h"
+#include "attention-bench.h"
+#include "measure.h"
 
 namespace {
 
 using namespace kvfold;
-
-/** With one thread the time that it really ran, which other work on the machine disturbs less; else time on the wall. */
-double seconds() {
-  timespec now;
-  clock_gettime(threadCount() == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-int compareDoubles(const void* a, const void* b) {
-  const double x = *static_cast<const double*>(a), y = *static_cast<const double*>(b);
-  return x < y ? -1 : x > y;
-}
-
-struct Timing {
-  double best, median;
-};
-
-double timeBudget = 0.4;
-
-/** Repeats for about `timeBudget` seconds, at least 5 times. */
-template <class Work>
-Timing measure(Work&& work) {
-  constexpr int most = 2000;
-  static double times[most];
-  int count = 0;
-  work();
-  const double start = seconds();
-  while (count < most && (count < 5 || seconds() - start < timeBudget)) {
-    const double before = seconds();
-    work();
-    times[count++] = seconds() - before;
-  }
-  qsort(times, static_cast<size_t>(count), sizeof(double), compareDoubles);
-  return {times[0], times[count / 2]};
-}
-
-volatile float sink;
-
-void report(const char* kernel, InstructionSet set, const char* format, const char* detail, const char* unit,
-            double amount, Timing time, double ceiling) {
-  const double median = amount / time.median * 1e-9;
-  printf("{\"kernel\":\"%s\",\"instructionSet\":\"%s\",\"threads\":%d,\"format\":\"%s\",\"detail\":\"%s\",\"unit\":\"%s\","
-         "\"median\":%.2f,\"best\":%.2f",
-         kernel, instructionSetName(set), threadCount(), format, detail, unit, median, amount / time.best * 1e-9);
-  if (ceiling > 0) printf(",\"shareOfCeiling\":%.3f", median / ceiling);
-  printf("}\n");
-  fflush(stdout);
-}
+using namespace kvfold::bench;
 
 double measureFma(InstructionSet set) {
   const CeilingKernels& ceiling = *kernels().ceilings;
@@ -158,10 +110,12 @@ void measurePackedGemm(InstructionSet set, const uint8_t* weights, double peak) 
 int main(int argc, char** argv) {
   const char* sets = nullptr;
   int64_t large = 0;
+  bool matrices = true;
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--sets") == 0 && i + 1 < argc) sets = argv[++i];
     if (strcmp(argv[i], "--large") == 0 && i + 1 < argc) large = atoll(argv[++i]) << 20;
     if (strcmp(argv[i], "--quick") == 0) timeBudget = 0.05;
+    if (strcmp(argv[i], "--attention") == 0) matrices = false;
   }
   const int64_t small = int64_t{1} << 20;
   Scratch weights(large > 8 * small ? large : 8 * small);
@@ -182,15 +136,19 @@ int main(int argc, char** argv) {
     for (int threads = 1; threads <= cores; threads = threads == 1 && cores > 1 ? cores : cores + 1) {
       setThreads(threads);
       const double peak = measureFma(set);
-      measureGemm(set, peak);
-      measurePackedGemm(set, weights.as<uint8_t>(), peak);
+      if (matrices) measureGemm(set, peak);
+      if (matrices) measurePackedGemm(set, weights.as<uint8_t>(), peak);
       const double near = measureRead(set, weights.as<uint8_t>(), small, "1 MB");
-      measureGemv(set, weights.as<uint8_t>(), small, "1 MB", near);
+      if (matrices) measureGemv(set, weights.as<uint8_t>(), small, "1 MB", near);
+      measureDecoding(set, small, "1 MB", near);
+      measurePrefill(set, peak);
+      measureWrites(set);
       if (large > 0) {
         char text[32];
         snprintf(text, sizeof text, "%d MB", static_cast<int>(large >> 20));
         const double far = measureRead(set, weights.as<uint8_t>(), large, text);
-        measureGemv(set, weights.as<uint8_t>(), large, text, far);
+        if (matrices) measureGemv(set, weights.as<uint8_t>(), large, text, far);
+        measureDecoding(set, large, text, far);
       }
     }
   }

@@ -27,8 +27,8 @@ KVFOLD_INLINE float toWeights(float* row, int64_t count, float& peak, float& tot
     store(row + e, weight);
     added = add(added, weight);
   }
-  float factor[width];
-  store(factor, expNegative(all(peak - newPeak)));
+  float factor[width] = {1};
+  if (newPeak > peak) store(factor, expNegative(all(peak - newPeak)));
   total = total * factor[0] + sum(added);
   peak = newPeak;
   return factor[0];

@@ -28,8 +28,8 @@ struct PagesTask {
   int64_t dims;
   const PageSpan* pages;
   int64_t pageCount;
-  /** A page to ask memory for while the last one is worked on; null: none. */
-  const uint8_t* after;
+  /** Pages behind those that memory may be asked for while the last ones are worked on. */
+  int64_t pagesAhead;
   /** Where a page holds its scales (int8). */
   int64_t scalesOffset;
   /** Added to the scores of each entry, 0 or `hiddenScore`; null: all are seen. */

@@ -1,28 +1,51 @@
-// Sums over the lanes of four vectors at once, which takes half the steps of four sums.
+// Sums over the lanes of many vectors at once: a tree that halves the number of vectors and of parts to add at each level
+// takes a third of the steps of separate sums.
 #pragma once
 #include "simd.h"
 
 namespace kvfold::KVFOLD_ISA {
 
-/** `out[i]` = sum of the lanes of the i-th vector, always in the same order. */
-KVFOLD_INLINE void sumsOfFour(F a, F b, F c, F d, float* out) {
-#if defined(__AVX2__)
+/** Entries whose scores `QuadSums` brings out together. */
+constexpr int sumsTogether = width < 16 ? 4 : 16;
+
+/** The sums of groups of four vectors; in sets with 16 lanes four groups are finished together. */
+struct QuadSums {
 #if defined(__AVX512F__)
-  const auto fold = [](F v) { return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)); };
-  const __m256 ab = _mm256_hadd_ps(fold(a), fold(b));
-  const __m256 cd = _mm256_hadd_ps(fold(c), fold(d));
+  F parts[4];
+
+  /** Adds the quad-th four vectors: afterwards four lanes of `parts[quad]` hold the parts of each. */
+  KVFOLD_INLINE F halves(F a, F b) {
+    return add(_mm512_mask_blend_ps(0xff00, a, b), _mm512_shuffle_f32x4(a, b, 0x4e));
+  }
+  inline __attribute__((always_inline)) void put(int quad, F a, F b, F c, F d) {
+    const F ab = halves(a, b), cd = halves(c, d);
+    // quarters in the order a, b, c, d
+    parts[quad] = add(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+  }
+  /** `out[0..15]` = the sums of all vectors in order; those of quads that were not put are of any value. */
+  inline __attribute__((always_inline)) void finish(float* out) const {
+    const F x = add(_mm512_mask_blend_ps(0xcccc, parts[0], parts[1]), _mm512_shuffle_ps(parts[0], parts[1], 0x4e));
+    const F y = add(_mm512_mask_blend_ps(0xcccc, parts[2], parts[3]), _mm512_shuffle_ps(parts[2], parts[3], 0x4e));
+    const F sums = add(_mm512_shuffle_ps(x, y, 0x88), _mm512_shuffle_ps(x, y, 0xdd));
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    store(out, _mm512_permutexvar_ps(order, sums));
+  }
 #else
-  const __m256 ab = _mm256_hadd_ps(a, b);
-  const __m256 cd = _mm256_hadd_ps(c, d);
-#endif
-  const __m256 abcd = _mm256_hadd_ps(ab, cd);
-  _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps(abcd, 1)));
+  float sums[4];
+
+  inline __attribute__((always_inline)) void put(int, F a, F b, F c, F d) {
+#if defined(__AVX2__)
+    const __m256 abcd = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    _mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps(abcd, 1)));
 #else
-  out[0] = sum(a);
-  out[1] = sum(b);
-  out[2] = sum(c);
-  out[3] = sum(d);
+    sums[0] = sum(a);
+    sums[1] = sum(b);
+    sums[2] = sum(c);
+    sums[3] = sum(d);
 #endif
-}
+  }
+  inline __attribute__((always_inline)) void finish(float* out) const { memcpy(out, sums, sizeof sums); }
+#endif
+};
 
 }  // namespace kvfold::KVFOLD_ISA

@@ -18,7 +18,7 @@ bool reservePages(Lane& lane, int64_t count) {
 
 bool addPage(const StoreShape& shape, Lane& lane) {
   if (!reservePages(lane, lane.pageCount + 1)) return false;
-  uint8_t* page = takePage(*shape.pages);
+  uint8_t* page = takePage(*shape.pages, lane.pageCount == 0 ? nullptr : lane.pages[lane.pageCount - 1].data);
   if (page == nullptr) return false;
   lane.pages[lane.pageCount++] = {page, 0};
   return true;

@@ -6,6 +6,24 @@ export type StoreHandle = object;
  * first tokens in one Int32Array, and the length of the token axis. Columns pass as the bits of their numbers.
  */
 export interface StoreEntries {
+  /** `native/entries/dmc-entries.cc` */
+  dmcDecide(
+    q: Float32Array,
+    k: Float32Array,
+    rows: number,
+    group: number,
+    kvHeads: number,
+    tokens: number,
+    headDim: number,
+    channel: number,
+    offset: number,
+    edge: number,
+    epsilon: number,
+    least: number,
+    merge: Float32Array,
+    omega: Float32Array,
+  ): void;
+
   /** `codec` by its place in `entryCodecs`; a window of 0 merges whole segments. */
   storeNew(
     queryHeads: number,
