@@ -25,9 +25,15 @@ export { type DmcFoldInputs, dmcFold } from "./kernels/dmc-fold.js";
 export { type DmcPoolAttrs, type DmcPoolInputs, dmcPool } from "./kernels/dmc-pool.js";
 export { type DmcSegmentPoolInputs, dmcSegmentPool } from "./kernels/dmc-segment-pool.js";
 export { type EmbeddingInputs, embedding } from "./kernels/embedding.js";
-export { type GatedMlpWeights, gatedMlp } from "./kernels/gated-mlp.js";
+export { type GatedMlpWeights, gatedMlp, mlpBlock } from "./kernels/gated-mlp.js";
 export { linear } from "./kernels/linear.js";
 export { isPackedWeight, type LinearWeight, type PackedWeight } from "./kernels/linear-weight.js";
+export { type LinearLayer, type NormLayer, normLinears } from "./kernels/norm-linears.js";
+export {
+  type NormPackedLinearsAttrs,
+  type NormPackedLinearsInputs,
+  normPackedLinears,
+} from "./kernels/norm-packed-linears.js";
 export { type PackedGatedMlpAttrs, type PackedGatedMlpInputs, packedGatedMlp } from "./kernels/packed-gated-mlp.js";
 export { type PackedLinearAttrs, type PackedLinearInputs, packedLinear } from "./kernels/packed-linear.js";
 export { packedWeight } from "./kernels/packed-weight.js";

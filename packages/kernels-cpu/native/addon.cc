@@ -5,6 +5,7 @@ namespace kvfold {
 
 extern const EntryTable systemEntries;
 extern const EntryTable matrixEntries;
+extern const EntryTable decoderEntries;
 extern const EntryTable storeEntries;
 extern const EntryTable storeStepEntries;
 extern const EntryTable dmcEntries;
@@ -30,6 +31,7 @@ void define(napi_env env, napi_value exports, const EntryTable& table) {
 NAPI_MODULE_INIT() {
   kvfold::define(env, exports, kvfold::systemEntries);
   kvfold::define(env, exports, kvfold::matrixEntries);
+  kvfold::define(env, exports, kvfold::decoderEntries);
   kvfold::define(env, exports, kvfold::storeEntries);
   kvfold::define(env, exports, kvfold::storeStepEntries);
   kvfold::define(env, exports, kvfold::dmcEntries);

@@ -25,6 +25,7 @@ export interface AddonDescription {
 export interface NativeAddon
   extends SystemEntries,
     MatrixEntries,
+    DecoderEntries,
     ElementwiseEntries,
     MoveEntries,
     RowEntries,
@@ -46,6 +47,45 @@ export interface SystemEntries {
   detach(buffer: ArrayBuffer): void;
 }
 
+/** A layer with packed weights; `format` is the index in `weightFormats`. */
+export type PackedLayerArgs = [format: number, weights: Uint8Array, bias: Float32Array | undefined, outputs: number];
+
+/** A layer with packed weights and where its product goes. */
+export type PackedProductArgs = [...PackedLayerArgs, y: Float32Array];
+
+/** `native/entries/decoder-entries.cc` */
+export interface DecoderEntries {
+  /** `layers` are one to three of `PackedProductArgs`, one after the other. */
+  normLinears(
+    x: Float32Array,
+    rows: number,
+    inputs: number,
+    norm: Float32Array,
+    offset: number,
+    epsilon: number,
+    normed: Float32Array,
+    count: number,
+    ...layers: PackedProductArgs[number][]
+  ): void;
+  linearOnto(
+    x: Float32Array,
+    rows: number,
+    inputs: number,
+    ...layer: [...PackedLayerArgs, residual: Float32Array, y: Float32Array]
+  ): void;
+  /** Gate, up and down; with a norm's weight `y = x + mlp(norm(x))`. */
+  gatedMlp(
+    x: Float32Array,
+    rows: number,
+    dim: number,
+    norm: Float32Array | undefined,
+    offset: number,
+    epsilon: number,
+    activation: number,
+    ...layers: [...PackedLayerArgs, ...PackedLayerArgs, ...PackedLayerArgs, y: Float32Array]
+  ): void;
+}
+
 /** `native/entries/matrix-entries.cc` */
 export interface MatrixEntries {
   /** 0 for float32, else digits of base 255; see `native/kernels/coded-x.h`. */
@@ -60,17 +100,7 @@ export interface MatrixEntries {
     bias: Float32Array | undefined,
     y: Float32Array,
   ): void;
-  /** `format` is the index in `weightFormats`. */
-  packedLinear(
-    format: number,
-    weights: Uint8Array,
-    bias: Float32Array | undefined,
-    outputs: number,
-    inputs: number,
-    x: Float32Array,
-    rows: number,
-    y: Float32Array,
-  ): void;
+  packedLinear(...call: [...PackedLayerArgs, inputs: number, x: Float32Array, rows: number, y: Float32Array]): void;
   matmulF32(
     a: Float32Array,
     b: Float32Array,

@@ -11,6 +11,8 @@ import { embedding, scatterAddRows } from "./kernels/embedding.js";
 import { fill, onesLike, zerosLike } from "./kernels/fill.js";
 import { gather, unsortedSegmentSum } from "./kernels/gather.js";
 import { logicalKernels, logicalNot } from "./kernels/logical.js";
+import { normPackedLinears } from "./kernels/norm-packed-linears.js";
+import { packedGatedMlp } from "./kernels/packed-gated-mlp.js";
 import { packedLinear } from "./kernels/packed-linear.js";
 import { pad } from "./kernels/pad.js";
 import { argBestKernels, reductionKernels } from "./kernels/reduction.js";
@@ -31,6 +33,8 @@ export const nativeKernels: readonly NativeKernel[] = [
   batchMatMul,
   denseLinear,
   packedLinear,
+  normPackedLinears,
+  packedGatedMlp,
   // Each element.
   ...unaryKernels,
   ...arithmeticKernels,

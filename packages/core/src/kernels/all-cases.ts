@@ -10,6 +10,7 @@ import { dmcFoldCases } from "./dmc-fold.cases.js";
 import { dmcPoolCases } from "./dmc-pool.cases.js";
 import { dmcSegmentPoolCases } from "./dmc-segment-pool.cases.js";
 import { embeddingCases } from "./embedding.cases.js";
+import { normPackedLinearsCases } from "./norm-packed-linears.cases.js";
 import { packedGatedMlpCases } from "./packed-gated-mlp.cases.js";
 import { packedLinearCases } from "./packed-linear.cases.js";
 import { raggedAttentionCases } from "./ragged-attention.cases.js";
@@ -30,6 +31,7 @@ export const kernelSuites: readonly KernelSuite[] = [
   dmcPoolCases,
   dmcSegmentPoolCases,
   embeddingCases,
+  normPackedLinearsCases,
   packedGatedMlpCases,
   packedLinearCases,
   raggedAttentionCases,

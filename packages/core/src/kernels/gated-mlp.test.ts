@@ -4,7 +4,7 @@ import { beforeAll, describe, it } from "vitest";
 import { storageTypes } from "../storage/storage-types.js";
 import { expectClose } from "../testing/expect-close.js";
 import { seeded } from "../testing/seeded.js";
-import { gatedMlp } from "./gated-mlp.js";
+import { gatedMlp, mlpBlock } from "./gated-mlp.js";
 import { packedWeight } from "./packed-weight.js";
 
 const f32 = storageTypes.f32;
@@ -31,6 +31,10 @@ describe("gatedMlp", () => {
       const mixed = gatedMlp(x, { gate: gate.packed, up: up.dense, down: down.packed, gateBias }, "silu");
       expectClose(packed.dataSync(), dense.dataSync());
       expectClose(mixed.dataSync(), dense.dataSync());
+      const norm = { weight: seeded(6).normal<[number], tf.Rank.R1>([8]), epsilon: 1e-5, weightOffset: 1 as const };
+      const block = mlpBlock(x, norm, { gate: gate.dense, up: up.dense, down: down.dense, gateBias }, "silu");
+      const packedBlock = mlpBlock(x, norm, { gate: gate.packed, up: up.packed, down: down.packed, gateBias }, "silu");
+      expectClose(packedBlock.dataSync(), block.dataSync());
     });
   });
 });

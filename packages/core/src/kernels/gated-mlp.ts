@@ -3,7 +3,9 @@ import { type Activation, activate } from "./activation.js";
 import { denseGatedMlp } from "./dense-gated-mlp.js";
 import { linear } from "./linear.js";
 import { isPackedWeight, type LinearWeight } from "./linear-weight.js";
+import type { NormLayer } from "./norm-linears.js";
 import { packedGatedMlp } from "./packed-gated-mlp.js";
+import { rmsNorm } from "./rms-norm.js";
 
 /** Weights of a gated MLP; each may be dense `[in, out]` or packed `[out, in]`. */
 export interface GatedMlpWeights {
@@ -34,4 +36,19 @@ export function gatedMlp(x: tf.Tensor, weights: GatedMlpWeights, activation: Act
     const hidden = tf.mul(activate(linear(x, gate, gateBias), activation), linear(x, up, upBias));
     return linear(hidden, down, downBias);
   });
+}
+
+/**
+ * The MLP block of a pre-norm decoder layer, `x + mlp(rmsNorm(x))`, in one kernel where all weights are packed.
+ *
+ * @param x the residual stream `[..., dim]`
+ */
+export function mlpBlock(x: tf.Tensor, norm: NormLayer, weights: GatedMlpWeights, activation: Activation): tf.Tensor {
+  const { gate, up, down, gateBias, upBias, downBias } = weights;
+  const { weight, epsilon, weightOffset } = norm;
+  if (isPackedWeight(gate) && isPackedWeight(up) && isPackedWeight(down)) {
+    const attrs = { activation, gate, up, down, preNorm: { epsilon, weightOffset } };
+    return packedGatedMlp({ x, gateBias, upBias, downBias, norm: weight }, attrs);
+  }
+  return tf.tidy(() => tf.add(x, gatedMlp(rmsNorm({ x, weight }, { epsilon, weightOffset }), weights, activation)));
 }

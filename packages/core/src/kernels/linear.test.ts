@@ -28,6 +28,10 @@ describe("linear", () => {
       const bias = seeded(3).normal<[number], tf.Rank.R1>([5]);
       expectClose(linear(x, packed, bias).dataSync(), linear(x, dense, bias).dataSync());
       expect(linear(x, dense).shape).toEqual([3, 5]);
+      const residual = seeded(4).normal([3, 5]);
+      const onto = tf.add(linear(x, dense, bias), residual).dataSync();
+      expectClose(linear(x, packed, bias, residual).dataSync(), onto);
+      expectClose(linear(x, dense, bias, residual).dataSync(), onto);
     });
   });
 });

@@ -17,6 +17,28 @@ export const packedGatedMlpCases = kernelSuite(packedGatedMlp, [
     },
   },
   {
+    title: "with a norm and the residual stream, one row",
+    inputs: () => ({ x: seeded(21).normal([1, 64]), norm: seeded(22).normal<[number], tf.Rank.R1>([64]) }),
+    attrs: {
+      activation: "silu",
+      preNorm: { epsilon: 1e-5, weightOffset: 0 },
+      gate: randomPacked(23, "q4_1", 96, 64),
+      up: randomPacked(24, "q4_1", 96, 64),
+      down: randomPacked(25, "q8_0", 64, 96),
+    },
+  },
+  {
+    title: "with Gemma's norm, many rows, gelu",
+    inputs: () => ({ x: seeded(26).normal([7, 21]), norm: seeded(27).normal<[number], tf.Rank.R1>([21]) }),
+    attrs: {
+      activation: "gelu",
+      preNorm: { epsilon: 1e-6, weightOffset: 1 },
+      gate: randomPacked(28, "bf16", 19, 21),
+      up: randomPacked(29, "f16", 19, 21),
+      down: randomPacked(30, "f32", 21, 19),
+    },
+  },
+  {
     title: "each weight its own storage, gelu-tanh, biases",
     inputs: () => {
       const numbers = seeded(5);

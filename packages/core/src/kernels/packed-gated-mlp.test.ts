@@ -1,9 +1,10 @@
 import { describeOracle } from "../testing/describe-oracle.js";
 import { gatedMlpOracle } from "../testing/gated-mlp-oracle.js";
+import { rmsNormOracle } from "../testing/rms-norm-oracle.js";
 import { packedGatedMlpCases } from "./packed-gated-mlp.cases.js";
 import type { PackedGatedMlpAttrs } from "./packed-gated-mlp.js";
 
-describeOracle<PackedGatedMlpAttrs>(packedGatedMlpCases, (inputs, { activation, gate, up, down }) => {
+describeOracle<PackedGatedMlpAttrs>(packedGatedMlpCases, (inputs, { activation, gate, up, down, preNorm }) => {
   const weights = {
     gate: gate.unpack(),
     up: up.unpack(),
@@ -12,5 +13,8 @@ describeOracle<PackedGatedMlpAttrs>(packedGatedMlpCases, (inputs, { activation, 
     upBias: inputs.upBias?.values,
     downBias: inputs.downBias?.values,
   };
-  return [gatedMlpOracle(inputs.x?.values ?? [], gate.shape[1], weights, activation)];
+  const x = inputs.x?.values ?? [];
+  const normed = preNorm && rmsNormOracle(x, inputs.norm?.values ?? [], preNorm.epsilon, preNorm.weightOffset);
+  const mlp = gatedMlpOracle(normed ?? x, gate.shape[1], weights, activation);
+  return [preNorm ? mlp.map((value, i) => value + (x[i] as number)) : mlp];
 });

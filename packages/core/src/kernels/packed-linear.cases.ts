@@ -27,6 +27,12 @@ function packedCase(title: string, storage: StorageTypeName, rows: number[], siz
   };
 }
 
+/** With a bias, on top of a residual stream. */
+function onto(title: string, storage: StorageTypeName, rows: number[], size: [number, number]) {
+  const base = packedCase(`${title}, residual`, storage, rows, size, true);
+  return { ...base, inputs: () => ({ ...base.inputs(), residual: seeded(17).normal([...rows, size[1]]) }) };
+}
+
 /** Conformance cases of {@link packedLinear}. */
 export const packedLinearCases = kernelSuite(packedLinear, [
   packedCase("one row", "f32", [1], [24, 9]),
@@ -37,4 +43,6 @@ export const packedLinearCases = kernelSuite(packedLinear, [
   packedCase("one row", "q4_1", [1], [96, 5]),
   packedCase("rank 1", "q5_0", [], [32, 8]),
   packedCase("bias", "q5_1", [3], [64, 16], true),
+  onto("one row", "q8_0", [1], [64, 19]),
+  onto("many rows, odd sizes", "bf16", [3, 3], [35, 23]),
 ]);

@@ -10,6 +10,8 @@ export type PackedLinearInputs = {
   x: tf.Tensor;
   /** `[out]` */
   bias?: tf.Tensor1D | undefined;
+  /** `[..., out]`, the residual stream that the result is added to. */
+  residual?: tf.Tensor | undefined;
 };
 
 /** Attributes of {@link packedLinear}. */
@@ -19,19 +21,20 @@ export interface PackedLinearAttrs {
 }
 
 /**
- * `x weight^T + bias`, of shape `[..., out]`, with the weight in packed storage. The reference form unpacks to float32
+ * `x weight^T + bias + residual`, of shape `[..., out]`, with the weight in packed storage. The reference form unpacks to float32
  * for every call and keeps nothing.
  */
 export const packedLinear = defineKernel<PackedLinearInputs, PackedLinearAttrs, tf.Tensor>({
   name: "KvfoldPackedLinear",
-  differentiable: ["x", "bias"],
-  reference: ({ x, bias }, { weight }) =>
+  differentiable: ["x", "bias", "residual"],
+  reference: ({ x, bias, residual }, { weight }) =>
     tf.tidy(() => {
       const [outputs, inputs] = weight.shape;
       checkLinearShapes(x, inputs, outputs, bias);
       const product = multiplyRows(tf.reshape(x, [-1, inputs]), weight);
-      const y = bias === undefined ? product : tf.add(product, bias);
-      return tf.reshape(y, [...x.shape.slice(0, -1), outputs]);
+      const biased = bias === undefined ? product : tf.add(product, bias);
+      const y = tf.reshape(biased, [...x.shape.slice(0, -1), outputs]);
+      return residual === undefined ? y : tf.add(residual, y);
     }),
 });
 

@@ -3,16 +3,10 @@
 #include "../kernels/coded-x.h"
 #include "../matrix/dense-linear.h"
 #include "../matrix/gemm-f32.h"
-#include "../matrix/packed-linear.h"
-#include "../napi-args.h"
+#include "packed-layer-args.h"
 
 namespace kvfold {
 namespace {
-
-/** True when a matrix fits an array. Sizes are below 2^53, but their products may not be. */
-bool fits(int64_t length, int64_t rows, int64_t columns) {
-  return rows == 0 || columns == 0 || (rows <= length && columns <= length / rows);
-}
 
 /**
  * matmulF32(a, b, out, batch, m, n, k, transposeA, transposeB, aStep, bStep)
@@ -26,7 +20,7 @@ napi_value MatmulF32(napi_env env, napi_callback_info info) {
   const int64_t batch = args.size(3), m = args.size(4), n = args.size(5), k = args.size(6);
   const bool transposeA = args.flag(7), transposeB = args.flag(8);
   const int64_t aStep = args.size(9), bStep = args.size(10);
-  args.require(fits(a.length, m, k) && fits(b.length, k, n) && fits(out.length, m, n), "matrices do not fit their arrays");
+  args.require(rowsFit(a.length, m, k) && rowsFit(b.length, k, n) && rowsFit(out.length, m, n), "matrices do not fit their arrays");
   if (!args.ok()) return nullptr;
   if (m == 0 || n == 0 || batch == 0) return nullptr;
   args.require(batch <= out.length / (m * n) && (k == 0 || (aStep <= (a.length - m * k) / (batch > 1 ? batch - 1 : 1) &&
@@ -45,24 +39,12 @@ napi_value MatmulF32(napi_env env, napi_callback_info info) {
  */
 napi_value PackedLinearRows(napi_env env, napi_callback_info info) {
   Args args(env, info);
-  const int64_t format = args.size(0);
-  const Span<uint8_t> weights = args.bytes(1);
-  const Span<float> bias = args.optionalFloats(2);
-  const int64_t outputs = args.size(3), inputs = args.size(4);
+  const int64_t inputs = args.size(4);
+  const PackedLinear layer = packedLayerArg(args, 0, inputs);
   const Span<float> x = args.floats(5);
   const int64_t rows = args.size(6);
   const Span<float> y = args.floats(7);
-  args.require(format < weightFormatCount, "there is no such weight format");
-  if (!args.ok()) return nullptr;
-  const PackedLinear layer = {static_cast<WeightFormat>(format), weights.data, outputs, inputs, bias.data};
-  constexpr int64_t limit = int64_t{1} << 40;  // keeps the byte count of a row in range
-  args.require(inputs < limit && inputs % blockSizeOf(layer.format).values == 0, "rows must be whole blocks");
-  if (!args.ok()) return nullptr;
-  const int64_t rowBytes = rowBytesOf(layer.format, inputs);
-  args.require(outputs == 0 || rowBytes == 0 || outputs <= weights.length / rowBytes, "weights do not fit their array");
-  args.require(bias.data == nullptr || bias.length >= outputs, "bias does not fit its array");
-  args.require(rows == 0 || ((inputs == 0 || rows <= x.length / inputs) && (outputs == 0 || rows <= y.length / outputs)),
-               "x or y does not fit its array");
+  args.require(rowsFit(x.length, rows, inputs) && rowsFit(y.length, rows, layer.outputs), "x or y does not fit its array");
   if (!args.ok()) return nullptr;
   args.require(packedLinear(layer, x.data, rows, y.data), "out of memory");
   return nullptr;
@@ -77,7 +59,7 @@ napi_value DenseLinearRows(napi_env env, napi_callback_info info) {
   const int64_t inputs = args.size(3), outputs = args.size(4);
   const Span<float> bias = args.optionalFloats(5);
   const Span<float> y = args.floats(6);
-  args.require(fits(x.length, rows, inputs) && fits(weight.length, inputs, outputs) && fits(y.length, rows, outputs) &&
+  args.require(rowsFit(x.length, rows, inputs) && rowsFit(weight.length, inputs, outputs) && rowsFit(y.length, rows, outputs) &&
                    (bias.data == nullptr || bias.length >= outputs),
                "x, weight, bias or y does not fit its array");
   if (!args.ok()) return nullptr;

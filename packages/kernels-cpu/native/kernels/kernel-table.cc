@@ -11,6 +11,7 @@ extern const CodedGemvKernels codedGemvKernels;
 extern const TileGemmKernels tileGemmKernels;
 extern const EntryKernels entryKernels;
 extern const AttentionKernels attentionKernels;
+extern const ActivationKernels activationKernels;
 extern const UnaryKernels unaryKernels;
 extern const BinaryKernels binaryKernels;
 extern const ConvertKernels convertKernels;
@@ -29,6 +30,7 @@ const KernelTable kernelTable = {
     &tileGemmKernels,
     &entryKernels,
     &attentionKernels,
+    &activationKernels,
     &unaryKernels,
     &binaryKernels,
     &convertKernels,

@@ -1,6 +1,7 @@
 // All kernels of one instruction set. The sources in kernels/ are compiled once for each set, into the namespace
 // KVFOLD_ISA; kernel-table.cc makes one table of each. A new area of kernels adds one pointer here and there.
 #pragma once
+#include "activation.h"
 #include "attention.h"
 #include "binary.h"
 #include "ceilings.h"
@@ -28,6 +29,7 @@ struct KernelTable {
   const TileGemmKernels* tileGemm;
   const EntryKernels* entries;
   const AttentionKernels* attention;
+  const ActivationKernels* activation;
   const UnaryKernels* unary;
   const BinaryKernels* binary;
   const ConvertKernels* convert;

@@ -2,9 +2,9 @@
 
 #include <atomic>
 
-#include "../system/memory-pool.h"
 #include "../system/runtime.h"
 #include "../system/thread-pool.h"
+#include "coded-rows.h"
 #include "dense-linear.h"
 #include "gemm-f32.h"
 #include "tile-linear.h"
@@ -12,37 +12,18 @@
 namespace kvfold {
 namespace {
 
-// A piece of work reads at least this much of the weights: less would cost more to hand out than to do.
-constexpr int64_t pieceBytes = 16384;
 // Up to here a pass over the weights for every row is cheaper than unpacking them once.
 constexpr int64_t gemvRowLimit = maximumGemvRows;
 constexpr int64_t gemvRowLimitBesideTiles = 4;
 
-std::atomic<int> activationDigits{maximumDigits};
+std::atomic<int> chosenDigits{maximumDigits};
 
 /** @returns false when there is no memory */
-bool gemv(const PackedLinear& layer, const float* x, int rows, float* y) {
-  const int format = static_cast<int>(layer.format);
-  const int64_t rowBytes = rowBytesOf(layer.format, layer.inputs);
-  const GemvTask task = {layer.weights, rowBytes, layer.inputs, x, rows, y, layer.outputs, layer.bias};
-  const int64_t grain = rowBytes == 0 ? layer.outputs : (pieceBytes / rowBytes + 4) / 4 * 4;
-  const CodedGemvKernels& codedKernels = *kernels().codedGemv;
-  const int digits = activationDigits.load(std::memory_order_relaxed);
-  const CodedGemvFunction coded = digits == 0 ? nullptr : codedKernels.gemv[format][digits - 1];
-  if (coded == nullptr) {
-    const GemvFunction exact = kernels().gemv->exact[format];
-    parallelFor(layer.outputs, grain, [&](int64_t begin, int64_t end) { exact(task, begin, end); });
-    return true;
-  }
-  const CodedLayout layout = codedLayout(layer.inputs, digits);
-  const Scratch codes(layout.bytes() * rows);
-  if (!codes.ok()) return false;
-  for (int r = 0; r < rows; r++) {
-    codedKernels.code(x + r * layer.inputs, layer.inputs, pairsBlocks(layer.format), layout,
-                      codes.as<uint8_t>() + r * layout.bytes());
-  }
-  const CodedGemvTask codedTask = {task, codes.as<uint8_t>(), layout.bytes(), layout};
-  parallelFor(layer.outputs, grain, [&](int64_t begin, int64_t end) { coded(codedTask, begin, end); });
+bool gemv(const PackedLinear& layer, const float* x, int64_t rows, float* y) {
+  CodedRows coded(x, layer.inputs, rows);
+  if (!coded.prepare(layer.format)) return false;
+  parallelFor(layer.outputs, pieceOutputs(layer),
+              [&](int64_t begin, int64_t end) { coded.multiply(layer, begin, end, y); });
   return true;
 }
 
@@ -61,16 +42,17 @@ void packWeights(const void* context, const GemmF32Kernels& gemm, int64_t k, int
 
 }  // namespace
 
-void setActivationDigits(int digits) { activationDigits.store(digits, std::memory_order_relaxed); }
+void setActivationDigits(int digits) { chosenDigits.store(digits, std::memory_order_relaxed); }
+
+int activationDigits() { return chosenDigits.load(std::memory_order_relaxed); }
 
 bool packedLinear(const PackedLinear& layer, const float* x, int64_t rows, float* y) {
   if (rows == 0 || layer.outputs == 0) return true;
-  const int digits = activationDigits.load(std::memory_order_relaxed);
+  const int digits = activationDigits();
   const bool tiles = digits > 0 && tilesFit(layer.format);
   if (rows <= (tiles ? gemvRowLimitBesideTiles : gemvRowLimit) || layer.inputs == 0) {
     for (int64_t first = 0; first < rows; first += maximumGemvRows) {
-      const int64_t left = rows - first;
-      const int count = static_cast<int>(left < maximumGemvRows ? left : maximumGemvRows);
+      const int64_t left = rows - first, count = left < maximumGemvRows ? left : maximumGemvRows;
       if (!gemv(layer, x + first * layer.inputs, count, y + first * layer.outputs)) return false;
     }
     return true;

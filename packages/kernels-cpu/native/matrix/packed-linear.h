@@ -22,6 +22,8 @@ struct PackedLinear {
  */
 void setActivationDigits(int digits);
 
+int activationDigits();
+
 /** `y [rows, outputs] = x [rows, inputs] weights^T + bias`. @returns false when there is no memory */
 bool packedLinear(const PackedLinear& layer, const float* x, int64_t rows, float* y);
 

@@ -1,0 +1,18 @@
+// Activations of gated MLPs.
+#pragma once
+#include <cstdint>
+
+namespace kvfold {
+
+/** In the order of `activations` in src/kernels/packed-gated-mlp.ts. */
+enum class Activation : int { silu, geluTanh, gelu };
+
+constexpr int activationCount = 3;
+
+struct ActivationKernels {
+  /** `out = activation(gate) up` for `n` elements; `out` may be one of the two. */
+  using Gate = void (*)(const float* gate, const float* up, float* out, int64_t n);
+  Gate gate[activationCount];
+};
+
+}  // namespace kvfold
