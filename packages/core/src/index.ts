@@ -57,8 +57,8 @@ export type {
   RopeScaling,
   YarnRopeScaling,
 } from "./rope/rope-descriptor.js";
-export { type ByteSource, memorySource } from "./safetensors/byte-source.js";
-export type { SafetensorsArray, SafetensorsDtype } from "./safetensors/dtypes.js";
+export { type ByteSource, memorySource, viewOrRead } from "./safetensors/byte-source.js";
+export { floatStorage, type SafetensorsArray, type SafetensorsDtype } from "./safetensors/dtypes.js";
 export { fileSystem, openFileSource, unreadable } from "./safetensors/file-source.js";
 export { openSharded } from "./safetensors/open-sharded.js";
 export type { SafetensorsEntry } from "./safetensors/parse-header.js";
@@ -71,5 +71,6 @@ export {
   writeSafetensorsInPieces,
 } from "./safetensors/write-safetensors.js";
 export { halfTable } from "./storage/half-bits.js";
+export { type PackedSupport, packedSupport, registerPackedSupport } from "./storage/packed-support.js";
 export { type BlockFormat, formatByteLength, type StorageType, unpackTarget } from "./storage/storage-type.js";
 export { type StorageTypeName, storageTypes } from "./storage/storage-types.js";

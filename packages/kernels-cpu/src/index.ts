@@ -1,5 +1,8 @@
+import { registerPackedSupport } from "@kvfold/core";
+import { mapFile } from "./mapped-file.js";
 import { registerNative } from "./register-native.js";
 import { registerNativeStore } from "./store/register-store.js";
+import { weightFormats } from "./weight-format.js";
 
 export { probe } from "./kernels-package.js";
 export { type ActivationPrecision, type LoadedKernels, type LoadKernelsOptions, loadKernels } from "./load-kernels.js";
@@ -9,3 +12,4 @@ export { version } from "./version.js";
 
 registerNative();
 registerNativeStore();
+registerPackedSupport("native", { storages: weightFormats, mapFile });

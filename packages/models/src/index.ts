@@ -47,4 +47,5 @@ export type { DecodeOptions, EncodeOptions, Tokenizer } from "./tokenizer/tokeni
 export { parseTokenizerConfig, type TokenizerConfig } from "./tokenizer/tokenizer-config.js";
 export { type GgufSource, openGguf } from "./weights/open-gguf.js";
 export { openHfFolder, safetensorsSource } from "./weights/open-hf-folder.js";
-export type { TensorInfo, TensorSource } from "./weights/tensor-source.js";
+export type { PackedTensor, TensorInfo, TensorSource } from "./weights/tensor-source.js";
+export { packableStorages, type WeightStorage } from "./weights/weight-storage.js";

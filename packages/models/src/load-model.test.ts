@@ -42,6 +42,12 @@ describe("loadModel", () => {
     }
   });
 
+  it("refuses a storage of weights that the backend does not compute on, and names those that it has", async () => {
+    await expect(loadModel(folder, { weights: "q8_0" })).rejects.toThrow(
+      /cpu cannot hold.*q8_0.*auto, dense.*kernels-cpu/,
+    );
+  });
+
   it("frees everything when a model does not load", async () => {
     const before = tf.memory().numTensors;
     await expect(loadModel(join(folder, "nothing-here"))).rejects.toThrow(/nothing-here/);

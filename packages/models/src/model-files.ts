@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { KvfoldError } from "@kvfold/core";
+import { type ByteSource, KvfoldError, openFileSource } from "@kvfold/core";
 import type { ModelConfig } from "./config/model-config.js";
 import { parseConfig } from "./config/parse-config.js";
 import { readJsonFile } from "./config/read-json-file.js";
@@ -28,13 +28,17 @@ const maxConfigBytes = 16 * 2 ** 20;
  * Opens a local model without loading weights.
  *
  * @param path a Hugging Face folder, or a `.gguf` file
+ * @param open how weight files are opened; default {@link openFileSource}
  * @throws KvfoldError `model-missing` when there is nothing to open (the message says what was found), or what the config,
  * safetensors and GGUF readers throw
  */
-export async function openModelFiles(path: string): Promise<ModelFiles> {
-  if (!isFolder(path)) return openGgufModel(path);
+export async function openModelFiles(
+  path: string,
+  open: (path: string) => ByteSource = openFileSource,
+): Promise<ModelFiles> {
+  if (!isFolder(path)) return openGgufModel(path, open);
   const config = await readFolderConfig(path);
-  return { path, kind: "folder", config, source: openHfFolder(path), tokenizer: () => loadTokenizer(path) };
+  return { path, kind: "folder", config, source: openHfFolder(path, open), tokenizer: () => loadTokenizer(path) };
 }
 
 /**
@@ -64,8 +68,8 @@ async function readFolderConfig(path: string): Promise<ModelConfig> {
   return parseConfig(json, await readConfig(path, "generation_config.json"));
 }
 
-function openGgufModel(path: string): ModelFiles {
-  const source = openGguf(path);
+function openGgufModel(path: string, open: (path: string) => ByteSource = openFileSource): ModelFiles {
+  const source = openGguf(open(path));
   try {
     const config = parseConfig(source.config());
     return { path, kind: "gguf", config, source, tokenizer: async () => tokenizerFromGguf(source.metadata) };

@@ -1,6 +1,7 @@
 import { KvfoldError } from "../errors/kvfold-error.js";
 import { quoted } from "../errors/quoted.js";
-import { fileSystem, unreadable } from "./file-source.js";
+import type { ByteSource } from "./byte-source.js";
+import { fileSystem, openFileSource, unreadable } from "./file-source.js";
 import { MAX_HEADER_BYTES, type SafetensorsEntry } from "./parse-header.js";
 import { openSafetensors, type SafetensorsFile } from "./safetensors-file.js";
 import { missingTensor } from "./tensor-checks.js";
@@ -13,20 +14,21 @@ const MAX_SHARDS = 1000;
 /**
  * Opens a folder's weights: `model.safetensors`, or the shards that `model.safetensors.index.json` lists.
  *
+ * @param open how each file is opened; default {@link openFileSource}
  * @throws KvfoldError `file-unreadable` when neither exists; `safetensors-malformed` when a shard or the index is wrong:
  * a shard's name leaves the folder, a tensor is not in the shard that the index names
  */
-export function openSharded(folder: string): SafetensorsFile {
+export function openSharded(folder: string, open: (path: string) => ByteSource = openFileSource): SafetensorsFile {
   const fs = fileSystem();
   const indexPath = `${folder}/${INDEX}`;
   if (!fs.existsSync(indexPath)) {
-    if (fs.existsSync(`${folder}/${SINGLE}`)) return openSafetensors(`${folder}/${SINGLE}`);
+    if (fs.existsSync(`${folder}/${SINGLE}`)) return openSafetensors(open(`${folder}/${SINGLE}`));
     throw new KvfoldError("file-unreadable", `${folder} has neither ${SINGLE} nor ${INDEX}${listFolder(fs, folder)}.`);
   }
   const weightMap = readWeightMap(indexPath);
   const shards = new Map<string, SafetensorsFile>();
   try {
-    for (const shard of new Set(weightMap.values())) shards.set(shard, openSafetensors(`${folder}/${shard}`));
+    for (const shard of new Set(weightMap.values())) shards.set(shard, openSafetensors(open(`${folder}/${shard}`)));
     return joinShards(folder, weightMap, shards);
   } catch (error) {
     for (const shard of shards.values()) shard.close();
@@ -64,6 +66,7 @@ function joinShards(
     metadata: Object.assign({}, ...[...shards.values()].map((shard) => shard.metadata)),
     entry: (name) => ownerOf(name).entry(name),
     readBytes: (name) => ownerOf(name).readBytes(name),
+    viewBytes: (name) => ownerOf(name).viewBytes(name),
     read: (name) => ownerOf(name).read(name),
     readFloat32: (name, into) => ownerOf(name).readFloat32(name, into),
     readRowsFloat32: (name, start, count, into) => ownerOf(name).readRowsFloat32(name, start, count, into),

@@ -1,5 +1,5 @@
 import { KvfoldError } from "../errors/kvfold-error.js";
-import type { ByteSource } from "./byte-source.js";
+import { type ByteSource, viewOrRead } from "./byte-source.js";
 import { floatStorage, type SafetensorsArray, typedView } from "./dtypes.js";
 import { openFileSource } from "./file-source.js";
 import { parseHeader, type SafetensorsEntry } from "./parse-header.js";
@@ -20,6 +20,8 @@ export interface SafetensorsFile {
   entry(name: string): SafetensorsEntry;
   /** The tensor's bytes, as stored. @throws KvfoldError `tensor-missing` */
   readBytes(name: string): Uint8Array<ArrayBuffer>;
+  /** As {@link readBytes} without a copy, where the file lies in memory; see {@link ByteSource.view}. */
+  viewBytes(name: string): Uint8Array;
   /**
    * The tensor in its own JavaScript array: `Int32Array` for I32, `Uint8Array` for U8 and BOOL, `BigInt64Array` for I64,
    * ...; F16 and BF16 come widened to float32.
@@ -90,6 +92,7 @@ function safetensorsFile(
     metadata,
     entry: entryOf,
     readBytes,
+    viewBytes: (name) => viewOrRead(source, entryOf(name).byteOffset, entryOf(name).byteLength),
     readRowsFloat32,
     read: (name) => typedView(entryOf(name).dtype, readBytes(name)),
     readFloat32: (name, into) => readRowsFloat32(name, 0, entryOf(name).shape[0] ?? 1, into),

@@ -1,8 +1,8 @@
-import { gatedMlp, linear, type Rope, rmsNorm } from "@kvfold/core";
+import { gatedMlp, linear, mlpBlock, normLinears, type Rope, rmsNorm } from "@kvfold/core";
 import { attention, type BorrowedChannel, type LayerCache } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import type { LayerConfig, ModelConfig } from "../config/model-config.js";
-import type { DecoderLayerWeights, Projection } from "./decoder-weights.js";
+import type { DecoderLayerWeights } from "./decoder-weights.js";
 
 /** What a decoder layer needs beside its input. */
 export interface DecoderLayerContext {
@@ -23,33 +23,34 @@ export function decoderLayer(x: tf.Tensor2D, context: DecoderLayerContext): tf.T
   return tf.tidy(() => {
     const { config, weights } = context;
     const norm = { epsilon: config.normEpsilon, weightOffset: config.normWeightOffset };
-    const normed = rmsNorm({ x, weight: weights.inputNorm }, norm) as tf.Tensor2D;
-    let attended = attentionBlock(normed, context);
-    if (weights.attentionOutputNorm) attended = rmsNorm({ x: attended, weight: weights.attentionOutputNorm }, norm);
-    const h = tf.add(x, attended) as tf.Tensor2D;
-    let mixed = gatedMlp(rmsNorm({ x: h, weight: weights.mlpNorm }, norm), weights.mlp, config.activation);
-    if (weights.mlpOutputNorm) mixed = rmsNorm({ x: mixed, weight: weights.mlpOutputNorm }, norm);
-    return tf.add(h, mixed) as tf.Tensor2D;
+    const h = attentionBlock(x, context);
+    const mlpNorm = { ...norm, weight: weights.mlpNorm };
+    if (weights.mlpOutputNorm === undefined) return mlpBlock(h, mlpNorm, weights.mlp, config.activation) as tf.Tensor2D;
+    const mixed = gatedMlp(rmsNorm({ x: h, weight: weights.mlpNorm }, norm), weights.mlp, config.activation);
+    return tf.add(h, rmsNorm({ x: mixed, weight: weights.mlpOutputNorm }, norm)) as tf.Tensor2D;
   });
 }
 
-function attentionBlock(normed: tf.Tensor2D, context: DecoderLayerContext): tf.Tensor {
+/** The residual stream x with the output of attention added. */
+function attentionBlock(x: tf.Tensor2D, context: DecoderLayerContext): tf.Tensor2D {
   const { config, weights, rows, tokens, layer } = context;
-  const heads = (projection: Projection, count: number, gain?: tf.Tensor1D): tf.Tensor4D => {
-    const flat = linear(normed, projection.weight, projection.bias);
+  const norm = { epsilon: config.normEpsilon, weightOffset: config.normWeightOffset };
+  const projections = [weights.q, weights.k, weights.v];
+  const [normed, q, k, v] = normLinears(x, { ...norm, weight: weights.inputNorm }, projections) as tf.Tensor2D[] as [
+    tf.Tensor2D,
+    tf.Tensor2D,
+    tf.Tensor2D,
+    tf.Tensor2D,
+  ];
+  const heads = (flat: tf.Tensor2D, count: number, gain?: tf.Tensor1D): tf.Tensor4D => {
     const split = tf.reshape(flat, [rows.length, tokens, count, config.headDim]) as tf.Tensor4D;
-    const scaled = gain
-      ? (rmsNorm(
-          { x: split, weight: gain },
-          { epsilon: config.normEpsilon, weightOffset: config.normWeightOffset },
-        ) as tf.Tensor4D)
-      : split;
+    const scaled = gain ? (rmsNorm({ x: split, weight: gain }, norm) as tf.Tensor4D) : split;
     return swapHeadsAndTokens(scaled);
   };
   const out = attention(context.cache, {
-    q: heads(weights.q, config.queryHeads, weights.qNorm),
-    k: heads(weights.k, config.kvHeads, weights.kNorm),
-    v: heads(weights.v, config.kvHeads),
+    q: heads(q, config.queryHeads, weights.qNorm),
+    k: heads(k, config.kvHeads, weights.kNorm),
+    v: heads(v, config.kvHeads),
     input: tf.reshape(normed, [rows.length, tokens, config.hiddenSize]),
     scale: config.attentionScale,
     ...(context.rope ? { rope: context.rope } : {}),
@@ -60,7 +61,9 @@ function attentionBlock(normed: tf.Tensor2D, context: DecoderLayerContext): tf.T
     endOfPrefill: context.endOfPrefill,
   });
   const joined = tf.reshape(swapHeadsAndTokens(out), [rows.length * tokens, config.queryHeads * config.headDim]);
-  return linear(joined, weights.o.weight, weights.o.bias);
+  const { weight, bias } = weights.o;
+  if (weights.attentionOutputNorm === undefined) return linear(joined, weight, bias, x) as tf.Tensor2D;
+  return tf.add(x, rmsNorm({ x: linear(joined, weight, bias), weight: weights.attentionOutputNorm }, norm));
 }
 
 /** `[rows, a, b, headDim]` → `[rows, b, a, headDim]`; without moving a number when one of them is 1. */

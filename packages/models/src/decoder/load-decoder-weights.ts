@@ -1,26 +1,45 @@
-import { isPackedWeight, KvfoldError, type LinearWeight } from "@kvfold/core";
+import {
+  formatByteLength,
+  isPackedWeight,
+  KvfoldError,
+  type LinearWeight,
+  type PackedWeight,
+  packedSupport,
+  packedWeight,
+  type StorageType,
+} from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ModelConfig } from "../config/model-config.js";
 import type { TensorSource } from "../weights/tensor-source.js";
+import { chosenStorage, type WeightStorage } from "../weights/weight-storage.js";
 import type { DecoderLayerWeights, DecoderWeights, EmbeddingRows, Projection } from "./decoder-weights.js";
 import { transposeMatrix } from "./transpose-matrix.js";
 
 /** Told after each tensor: bytes read so far, and of all. */
 export type LoadProgress = (done: number, total: number) => void;
 
+/** Options of {@link loadDecoderWeights}. */
+export interface LoadDecoderWeightsOptions {
+  /** How matrices are held. Default `auto`. */
+  readonly weights?: WeightStorage;
+  readonly onProgress?: LoadProgress | undefined;
+}
+
 /**
- * Loads a decoder's weights as float32 tensors, one at a time. Matrices are stored transposed, `[in, out]`, the order in
- * which the portable backends multiply fastest. The embedding table stays in the file: rows are read as tokens come, so
- * tied models hold their largest matrix once.
+ * Loads a decoder's weights, one at a time. Matrices stay packed where the backend computes on what the file stores (see
+ * {@link WeightStorage}); else they become float32 tensors, transposed to `[in, out]`, the order in which the portable
+ * backends multiply fastest. The embedding table stays in the file: rows are read as tokens come, so tied models hold
+ * their largest matrix once.
  *
+ * @throws KvfoldError `weights-storage` when the backend cannot hold them so
  * @throws KvfoldError `weights-shape` when a tensor's shape does not fit the config, `tensor-missing` when one is absent
  */
 export function loadDecoderWeights(
   source: TensorSource,
   config: ModelConfig,
-  onProgress?: LoadProgress,
+  options: LoadDecoderWeightsOptions = {},
 ): DecoderWeights {
-  const reader = new WeightReader(source, onProgress);
+  const reader = new WeightReader(source, options);
   try {
     const layers = config.perLayer.map((_, i) => loadLayer(reader, config, `model.layers.${i}`));
     const headName = config.tiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight";
@@ -116,25 +135,31 @@ class WeightReader {
   private scratch = new Float32Array(0);
   private done = 0;
   private readonly total: number;
-  private readonly loaded: tf.Tensor[] = [];
+  private readonly loaded: { dispose(): void }[] = [];
+  private readonly weights: WeightStorage;
+  private readonly onProgress: LoadProgress | undefined;
+  /** What matrices are turned into, if anything. */
+  private readonly storage: StorageType | undefined;
 
   constructor(
     readonly source: TensorSource,
-    private readonly onProgress: LoadProgress | undefined,
+    options: LoadDecoderWeightsOptions,
   ) {
+    this.weights = options.weights ?? "auto";
+    this.storage = chosenStorage(this.weights);
+    this.onProgress = options.onProgress;
     this.total = source.names().reduce((sum, name) => sum + source.info(name).byteLength, 0);
   }
 
   vector(name: string, size: number): tf.Tensor1D {
     this.expect(name, [size]);
-    return this.keep(name, tf.tensor1d(this.source.readFloat32(name)));
+    return this.keep(name, tf.keep(tf.tensor1d(this.source.readFloat32(name))));
   }
 
-  /** A checkpoint matrix `[out, in]` as a tensor `[in, out]`. */
-  matrix(name: string, out: number, inner: number): tf.Tensor2D {
+  /** A checkpoint matrix `[out, in]`, packed or as a tensor `[in, out]`. */
+  matrix(name: string, out: number, inner: number): LinearWeight {
     this.expect(name, [out, inner]);
-    const values = this.source.readFloat32(name, this.buffer(out * inner));
-    return this.keep(name, tf.tensor2d(transposeMatrix(values, out, inner), [inner, out]));
+    return this.rows(name, 0, out, inner);
   }
 
   projection(prefix: string, out: number, inner: number, bias: boolean): Projection {
@@ -148,10 +173,40 @@ class WeightReader {
     this.expect(name, [outs.reduce((a, b) => a + b, 0), inner]);
     let start = 0;
     return outs.map((out) => {
-      const values = this.source.readRowsFloat32(name, start, out, this.buffer(out * inner));
+      const weight = this.rows(name, start, out, inner);
       start += out;
-      return { weight: this.keep(name, tf.tensor2d(transposeMatrix(values, out, inner), [inner, out])) };
+      return { weight };
     });
+  }
+
+  /** Rows `[start, start + out)` of a matrix in the storage that was asked for. */
+  private rows(name: string, start: number, out: number, inner: number): LinearWeight {
+    const stored = this.weights === "dense" ? undefined : this.storedRows(name, start, out, inner);
+    if (stored) return this.keep(name, stored);
+    const whole = out === this.source.info(name).shape[0];
+    const into = this.buffer(out * inner);
+    const values = whole ? this.source.readFloat32(name, into) : this.source.readRowsFloat32(name, start, out, into);
+    if (this.storage) return this.keep(name, this.pack(name, this.storage, values, [out, inner]));
+    return this.keep(name, tf.keep(tf.tensor2d(transposeMatrix(values, out, inner), [inner, out])));
+  }
+
+  /** Rows as the file stores them; undefined when that is not what was asked for, or the backend cannot use it. */
+  private storedRows(name: string, start: number, out: number, inner: number): PackedWeight | undefined {
+    const { storage } = this.source.info(name);
+    const usable = this.storage ? storage === this.storage.name : packedSupport()?.storages.includes(storage);
+    const packed = usable ? this.source.packed(name) : undefined;
+    if (packed === undefined || inner % packed.format.blockValues !== 0) return undefined;
+    const rowBytes = formatByteLength(packed.format, inner);
+    return packedWeight(packed.format, [out, inner], packed.bytes.subarray(start * rowBytes, (start + out) * rowBytes));
+  }
+
+  private pack(name: string, storage: StorageType, values: Float32Array, shape: [number, number]): PackedWeight {
+    if (shape[1] % storage.blockValues === 0) return packedWeight(storage, shape, storage.pack(values));
+    throw new KvfoldError(
+      "weights-storage",
+      `${this.source.path}: ${name} has rows of ${shape[1]} values, and ${storage.name} holds blocks of ` +
+        `${storage.blockValues}; load this model with weights f16, bf16 or f32.`,
+    );
   }
 
   expect(name: string, shape: readonly number[]): void {
@@ -164,7 +219,7 @@ class WeightReader {
   }
 
   disposeAll(): void {
-    tf.dispose(this.loaded);
+    for (const loaded of this.loaded) loaded.dispose();
   }
 
   private buffer(size: number): Float32Array {
@@ -172,8 +227,8 @@ class WeightReader {
     return this.scratch.subarray(0, size);
   }
 
-  private keep<T extends tf.Tensor>(name: string, tensor: T): T {
-    this.loaded.push(tf.keep(tensor));
+  private keep<T extends { dispose(): void }>(name: string, tensor: T): T {
+    this.loaded.push(tensor);
     this.done += this.source.info(name).byteLength;
     this.onProgress?.(Math.min(this.done, this.total), this.total);
     return tensor;

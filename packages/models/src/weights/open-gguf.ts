@@ -1,4 +1,4 @@
-import { type ByteSource, checkRows, missingTensor, openFileSource, targetArray } from "@kvfold/core";
+import { type ByteSource, checkRows, missingTensor, openFileSource, targetArray, viewOrRead } from "@kvfold/core";
 import { ggufArchitecture, ggufHeads } from "../gguf/gguf-architectures.js";
 import type { GgufMetadata } from "../gguf/gguf-metadata.js";
 import { ggufToConfig } from "../gguf/gguf-to-config.js";
@@ -85,6 +85,13 @@ function ggufSource(source: ByteSource): GgufSource {
       const out = new Uint8Array(rows.tensor.byteLength);
       readRowBytes(source, rows, 0, rows.shape[0] as number, out);
       return out;
+    },
+    packed(name) {
+      const { tensor, rowBytes, interleavedHead } = rowsFor(name);
+      if (!Number.isInteger(rowBytes)) return undefined;
+      const inOrder = interleavedHead === 0;
+      const bytes = inOrder ? viewOrRead(source, tensor.byteOffset, tensor.byteLength) : self.readBytes(name);
+      return { format: tensor.format, bytes };
     },
     config: () => ggufToConfig(self),
     close: () => source.close(),

@@ -1,3 +1,5 @@
+import type { BlockFormat } from "@kvfold/core";
+
 /** What a {@link TensorSource} knows about one tensor before any byte of it is read. */
 export interface TensorInfo {
   /** Sizes in Hugging Face order, for example `[outFeatures, inFeatures]`; `[]` for a scalar. */
@@ -6,6 +8,12 @@ export interface TensorInfo {
   readonly storage: string;
   /** Bytes in the file. */
   readonly byteLength: number;
+}
+
+/** Stored rows and how to decode them. */
+export interface PackedTensor {
+  readonly format: BlockFormat;
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -41,6 +49,11 @@ export interface TensorSource {
    * The bytes as stored (see {@link TensorInfo.storage}), rows in Hugging Face order: for weights that stay packed.
    */
   readBytes(name: string): Uint8Array<ArrayBuffer>;
+  /**
+   * The matrix as stored, rows in Hugging Face order, without a copy where the file lies in memory and has that order;
+   * not to be written. Undefined when its rows are no whole blocks, or hold no numbers.
+   */
+  packed(name: string): PackedTensor | undefined;
   /** Closes the files. Reading afterwards is an error. */
   close(): void;
   [Symbol.dispose](): void;
