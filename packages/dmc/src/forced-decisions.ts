@@ -1,5 +1,5 @@
-import type { LayerShape, Step } from "@kvfold/kv-cache";
-import * as tf from "@tensorflow/tfjs-core";
+import { type LayerShape, type Step, stepTensor } from "@kvfold/kv-cache";
+import type { Tensor3D } from "@tensorflow/tfjs-core";
 import { maxForcedRatio } from "./dmc-options.js";
 
 const golden = (Math.sqrt(5) - 1) / 2;
@@ -56,17 +56,19 @@ export function forcedEntries(density: number, tokens: number): number {
  * Decisions `[rows, kvHeads, tokens]` (1 merges) that open entries evenly: a lane holds ceil(tokens x density) entries
  * after any number of tokens, so its ratio holds over time and in any chunking.
  */
-export function forcedMerge(densities: Float64Array, step: Step): tf.Tensor3D {
+export function forcedMerge(densities: Float64Array, step: Step): Tensor3D {
   const kvHeads = densities.length;
-  const merge = new Float32Array(step.rows.length * kvHeads * step.tokens);
-  let at = 0;
-  for (const start of step.starts) {
-    for (let head = 0; head < kvHeads; head++) {
-      const density = densities[head] ?? 1;
-      for (let t = start; t < start + step.tokens; t++) {
-        merge[at++] = forcedEntries(density, t + 1) > forcedEntries(density, t) ? 0 : 1;
+  return stepTensor(step, [step.rows.length, kvHeads, step.tokens], "float32", ({ rows, tokens, starts }) => {
+    const merge = new Float32Array(rows.length * kvHeads * tokens);
+    let at = 0;
+    for (const start of starts) {
+      for (let head = 0; head < kvHeads; head++) {
+        const density = densities[head] ?? 1;
+        for (let t = start; t < start + tokens; t++) {
+          merge[at++] = forcedEntries(density, t + 1) > forcedEntries(density, t) ? 0 : 1;
+        }
       }
     }
-  }
-  return tf.tensor3d(merge, [step.rows.length, kvHeads, step.tokens]);
+    return merge;
+  });
 }

@@ -6,6 +6,7 @@ namespace kvfold {
 extern const EntryTable systemEntries;
 extern const EntryTable matrixEntries;
 extern const EntryTable decoderEntries;
+extern const EntryTable recordingEntries;
 extern const EntryTable storeEntries;
 extern const EntryTable storeStepEntries;
 extern const EntryTable dmcEntries;
@@ -32,6 +33,7 @@ NAPI_MODULE_INIT() {
   kvfold::define(env, exports, kvfold::systemEntries);
   kvfold::define(env, exports, kvfold::matrixEntries);
   kvfold::define(env, exports, kvfold::decoderEntries);
+  kvfold::define(env, exports, kvfold::recordingEntries);
   kvfold::define(env, exports, kvfold::storeEntries);
   kvfold::define(env, exports, kvfold::storeStepEntries);
   kvfold::define(env, exports, kvfold::dmcEntries);

@@ -50,6 +50,8 @@ class Args {
 
   /** Throws a RangeError unless the condition holds; what keeps a call inside its arrays. */
   void require(bool condition, const char* message);
+  /** Says that a recorded step does not miss this call. */
+  void harmless();
   bool ok() const { return ok_; }
   napi_env env() const { return env_; }
 

@@ -16,6 +16,11 @@ export class BufferPool {
     this.#addon = addon;
   }
 
+  /** Bytes of the buffer that {@link take} gives. */
+  sizeOf(bytes: number): number {
+    return sizeClass(bytes);
+  }
+
   /** A buffer of at least `bytes`, with any content. */
   take(bytes: number): ArrayBuffer {
     const size = sizeClass(bytes);

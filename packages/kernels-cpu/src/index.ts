@@ -1,7 +1,7 @@
 import { registerPackedSupport } from "@kvfold/core";
 import { mapFile } from "./mapped-file.js";
 import { registerNative } from "./register-native.js";
-import { registerNativeStore } from "./store/register-store.js";
+import { registerNativeStore, registerStepRecorder } from "./store/register-store.js";
 import { weightFormats } from "./weight-format.js";
 
 export { probe } from "./kernels-package.js";
@@ -12,4 +12,5 @@ export { version } from "./version.js";
 
 registerNative();
 registerNativeStore();
+registerStepRecorder();
 registerPackedSupport("native", { storages: weightFormats, mapFile });

@@ -26,6 +26,7 @@ export interface NativeAddon
   extends SystemEntries,
     MatrixEntries,
     DecoderEntries,
+    RecordingEntries,
     ElementwiseEntries,
     MoveEntries,
     RowEntries,
@@ -45,6 +46,18 @@ export interface SystemEntries {
   mapFile(path: string): ArrayBuffer | string | undefined;
   /** Releases the memory of an external ArrayBuffer at once; its views become empty. */
   detach(buffer: ArrayBuffer): void;
+}
+
+/** A recorded step of the addon. */
+export type RecordingHandle = object & { readonly kind?: "recording" };
+
+/** `native/entries/recording-entries.cc` */
+export interface RecordingEntries {
+  recordBegin(): void;
+  /** Undefined when it is not to be kept, or a call of it was of a kind that cannot be replayed. */
+  recordEnd(keep: boolean): RecordingHandle | undefined;
+  recordReplay(recording: RecordingHandle): void;
+  recordDispose(recording: RecordingHandle): void;
 }
 
 /** A layer with packed weights; `format` is the index in `weightFormats`. */

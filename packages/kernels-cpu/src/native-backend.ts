@@ -3,6 +3,7 @@ import type * as tf from "@tensorflow/tfjs-core";
 import { util } from "@tensorflow/tfjs-core";
 import { BufferPool } from "./buffer-pool.js";
 import type { Elements, NativeAddon } from "./native-addon.js";
+import { NativeStepRecorder } from "./step-recorder.js";
 
 /** A new tensor of the backend, and the memory to fill. */
 export interface Output<Values> {
@@ -19,32 +20,37 @@ export interface Output<Values> {
 export class NativeBackend extends MathBackendCPU {
   /** The addon's entry points. */
   readonly addon: NativeAddon;
+  /** Records decoding steps. */
+  readonly recorder: NativeStepRecorder;
   readonly #pool: BufferPool;
 
   constructor(addon: NativeAddon) {
     super();
     this.addon = addon;
     this.#pool = new BufferPool(addon);
+    this.recorder = new NativeStepRecorder(addon, this.#pool, (tensor) =>
+      tensor.dtype === "int32" ? this.ints(tensor) : this.floats(tensor),
+    );
   }
 
   /** A new float32 tensor in pooled memory, to be filled by the kernel that asks for it. */
   output(shape: number[]): Output<Float32Array> {
     const length = util.sizeFromShape(shape);
-    const values = new Float32Array(this.#pool.take(4 * length), 0, length);
+    const values = new Float32Array(this.#take(4 * length), 0, length);
     return { info: this.#register(values, shape, "float32"), values };
   }
 
   /** A new int32 tensor in pooled memory, to be filled by the kernel that asks for it. */
   outputInts(shape: number[]): Output<Int32Array> {
     const length = util.sizeFromShape(shape);
-    const values = new Int32Array(this.#pool.take(4 * length), 0, length);
+    const values = new Int32Array(this.#take(4 * length), 0, length);
     return { info: this.#register(values, shape, "int32"), values };
   }
 
   /** A new bool tensor in pooled memory, to be filled with 0 and 1 by the kernel that asks for it. */
   outputBytes(shape: number[]): Output<Uint8Array> {
     const length = util.sizeFromShape(shape);
-    const values = new Uint8Array(this.#pool.take(length), 0, length);
+    const values = new Uint8Array(this.#take(length), 0, length);
     return { info: this.#register(values, shape, "bool"), values };
   }
 
@@ -56,12 +62,12 @@ export class NativeBackend extends MathBackendCPU {
 
   /** Memory for the duration of a kernel; give it back with {@link release}. */
   scratch(length: number): Float32Array {
-    return new Float32Array(this.#pool.take(4 * length), 0, length);
+    return new Float32Array(this.#take(4 * length), 0, length);
   }
 
   /** Takes memory of {@link scratch} back. */
   release(values: Float32Array): void {
-    this.#pool.give(values.buffer as ArrayBuffer);
+    this.#give(values.buffer as ArrayBuffer);
   }
 
   /** The values of a float32 tensor, without a copy; valid while the tensor lives. */
@@ -101,23 +107,34 @@ export class NativeBackend extends MathBackendCPU {
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
-    return this.#register(this.#unpooled(values), shape, dtype).dataId;
+    const { dataId } = this.#register(this.#unpooled(values), shape, dtype);
+    if (this.recorder.recording) this.recorder.wrote(dataId);
+    return dataId;
   }
 
   override move(id: object, values: tf.BackendValues, shape: number[], dtype: tf.DataType, refCount: number): void {
     super.move(id, this.#unpooled(values), shape, dtype, refCount);
+    if (this.recorder.recording) this.recorder.wrote(id);
   }
 
   override readSync(id: object): tf.BackendValues {
+    if (this.recorder.recording) this.recorder.refuse("it reads values of tensors");
     return this.#unpooled(super.readSync(id));
   }
 
   override disposeData(id: object, force = false): boolean {
     const values = this.data.has(id) ? this.data.get(id).values : undefined;
     const gone = super.disposeData(id, force);
-    if (gone && ArrayBuffer.isView(values) && this.#pool.owns(values.buffer))
-      this.#pool.give(values.buffer as ArrayBuffer);
+    if (gone && ArrayBuffer.isView(values) && this.#pool.owns(values.buffer)) this.#give(values.buffer as ArrayBuffer);
     return gone;
+  }
+
+  #take(bytes: number): ArrayBuffer {
+    return this.recorder.take(bytes) ?? this.#pool.take(bytes);
+  }
+
+  #give(buffer: ArrayBuffer): void {
+    if (!this.recorder.give(buffer)) this.#pool.give(buffer);
   }
 
   /** Bytes of pooled memory: in tensors, and idle for reuse. Tensors made from JavaScript arrays lie outside it. */

@@ -34,6 +34,7 @@ export function nativeKernel<Inputs extends object, Attrs extends object>(
       attrs: (call.attrs ?? {}) as unknown as Attrs,
       backend: call.backend as NativeBackend,
       fallback: () => {
+        (call.backend as NativeBackend).recorder.refuse(`it calls ${kernelName} in JavaScript`);
         const kernel = tf.getKernel(kernelName, "cpu");
         if (kernel === undefined) throw new Error(`the cpu backend has no kernel ${kernelName}`);
         return kernel.kernelFunc(call);

@@ -33,6 +33,13 @@ export { definePolicy, type PolicyDefinition } from "./spec/policy-definition.js
 export { policyTable } from "./spec/policy-table.js";
 export type { Step } from "./step.js";
 export { stepPositions } from "./step.js";
+export {
+  type RecordedStep,
+  type StepFill,
+  type StepRecorder,
+  stepRecorder,
+  stepTensor,
+} from "./step-recorder.js";
 export type {
   Attended,
   BufferId,

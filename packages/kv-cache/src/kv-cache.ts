@@ -36,6 +36,7 @@ export class KvCache {
   private checkpoints: Checkpoint[] = [];
   private attended = 0;
   private disposed = false;
+  private readonly owned = new Map<object, { dispose(): void }>();
 
   constructor(options: KvCacheOptions) {
     this.options = { rows: 1, codec: "f32", store: createStore, ...options };
@@ -84,6 +85,30 @@ export class KvCache {
   /** True when nothing is ever lost, so that `crop` works at every position. */
   get lossless(): boolean {
     return this.layerCaches.every((layer) => layer.policy.traits.lossless);
+  }
+
+  /** True when a decoding step under this policy is the same kernels every time: nothing is read or decided on the host. */
+  get recordable(): boolean {
+    const { policy } = this.options;
+    return policy.coordinate === undefined && this.layerCaches.every((layer) => !layer.policy.traits.hostSync);
+  }
+
+  /** Notes a step that a recording carried out on all layers; `step.starts` as they were before it. */
+  replayed(step: Step): void {
+    this.assertAlive();
+    for (const layer of this.layerCaches) layer.replayed(step);
+  }
+
+  /** What `owner` keeps for this cache, for example a recorded step. It is disposed of with the cache, or when replaced. */
+  keep(owner: object, thing: { dispose(): void }): void {
+    this.assertAlive();
+    this.owned.get(owner)?.dispose();
+    this.owned.set(owner, thing);
+  }
+
+  /** What {@link keep} was given last. */
+  kept(owner: object): { dispose(): void } | undefined {
+    return this.owned.get(owner);
   }
 
   /** Adds empty sequences at the end of the batch. */
@@ -206,6 +231,8 @@ export class KvCache {
   dispose(): void {
     if (this.disposed) return;
     this.dropCheckpoints();
+    for (const thing of this.owned.values()) thing.dispose();
+    this.owned.clear();
     for (const layer of this.layerCaches) layer.dispose();
     this.disposed = true;
   }

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { DropOp, EvictContext, LayerPolicy, LayerShape, NewTokens } from "./policy.js";
 import { type Step, stepPositions } from "./step.js";
+import { policyStep, stepTensor } from "./step-recorder.js";
 import type { BufferId, CallSite, LayerStore, StepTensors, StoreSnapshot, StoreState } from "./store.js";
 
 /** What one layer holds now. */
@@ -52,7 +53,8 @@ export class LayerCache {
   run(step: Step, tensors: StepTensors & Pick<NewTokens, "input">, site: CallSite, endOfPrefill: boolean): tf.Tensor4D {
     const { policy, store } = this;
     return tf.tidy(() => {
-      store.write(step, tensors, policy.decide({ ...tensors, step, positions: () => positionsTensor(step) }), site);
+      const tokens = { ...tensors, step: policyStep(step), positions: () => positionsTensor(step) };
+      store.write(step, tensors, policy.decide(tokens), site);
       this.applyDrop(step, policy.evictBefore);
       const attended = store.attend(step, tensors, site);
       if (policy.observe) {
@@ -62,11 +64,21 @@ export class LayerCache {
       this.applyDrop(step, policy.evictAfter);
       if (endOfPrefill) this.applyDrop(step, policy.endOfPrefill);
       store.finish();
-      step.rows.forEach((row, i) => {
-        this.tokens[row] = (this.tokens[row] ?? 0) + (step.lengths[i] ?? 0);
-      });
+      this.count(step);
       this.onAttended(this, step);
       return attended.out;
+    });
+  }
+
+  /** Notes a step that a recording carried out on the store. */
+  replayed(step: Step): void {
+    this.store.replayed?.();
+    this.count(step);
+  }
+
+  private count(step: Step): void {
+    step.rows.forEach((row, i) => {
+      this.tokens[row] = (this.tokens[row] ?? 0) + (step.lengths[i] ?? 0);
     });
   }
 
@@ -75,7 +87,7 @@ export class LayerCache {
     const { shape, store } = this;
     return {
       shape,
-      step,
+      step: policyStep(step),
       positions: () => positionsTensor(step),
       lengths: () => store.lengths(step),
       column: (name) => store.column(step, name),
@@ -176,5 +188,5 @@ export class LayerCache {
 }
 
 function positionsTensor(step: Step): tf.Tensor2D {
-  return tf.tensor2d(stepPositions(step), [step.rows.length, step.tokens], "int32");
+  return stepTensor<tf.Tensor2D>(step, [step.rows.length, step.tokens], "int32", stepPositions);
 }

@@ -75,6 +75,8 @@ export interface LayerStore {
   drop(step: Step, op: DropOp): void;
   /** Ends the step: releases what only this step's attention needed. */
   finish(): void;
+  /** Told when a recorded step has changed the content. Only stores whose steps can be recorded need it. */
+  replayed?(): void;
   /** A column of the step's rows `[rows, kvHeads, slots]`. */
   column(step: Step, name: string): Tensor3D;
   setColumn(step: Step, name: string, value: Tensor3D): void;

@@ -2,6 +2,7 @@
 #include "../entry-point.h"
 #include "../matrix/gated-mlp.h"
 #include "../matrix/linear-group.h"
+#include "../system/recorder.h"
 #include "packed-layer-args.h"
 
 namespace kvfold {
@@ -40,8 +41,11 @@ napi_value NormLinears(napi_env env, napi_callback_info info) {
     if (!args.ok()) return nullptr;
   }
   if (rows == 0) return nullptr;
-  normRows(norm, x.data, rows, inputs, normed.data);
-  args.require(linearGroup(group, normed.data, rows), "out of memory");
+  const auto run = [=] {
+    normRows(norm, x.data, rows, inputs, normed.data);
+    return linearGroup(group, normed.data, rows);
+  };
+  args.require(perform(run), "out of memory");
   return nullptr;
 }
 
@@ -56,7 +60,8 @@ napi_value LinearOnto(napi_env env, napi_callback_info info) {
                    rowsFit(y.length, rows, layer.outputs),
                "x, residual or y does not fit its array");
   if (!args.ok() || rows == 0) return nullptr;
-  args.require(linearOnto(layer, x.data, rows, residual.data, y.data), "out of memory");
+  const auto run = [=] { return linearOnto(layer, x.data, rows, residual.data, y.data); };
+  args.require(perform(run), "out of memory");
   return nullptr;
 }
 
@@ -76,7 +81,7 @@ napi_value GatedMlpRows(napi_env env, napi_callback_info info) {
   args.require(rowsFit(x.length, rows, dim) && rowsFit(y.length, rows, dim), "x or y does not fit its array");
   if (!args.ok() || rows == 0) return nullptr;
   const GatedMlp mlp = {gate, up, down, static_cast<Activation>(activation), norm};
-  args.require(gatedMlp(mlp, x.data, rows, y.data), "out of memory");
+  args.require(perform([=] { return gatedMlp(mlp, x.data, rows, y.data); }), "out of memory");
   return nullptr;
 }
 

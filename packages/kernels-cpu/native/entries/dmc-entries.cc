@@ -3,6 +3,7 @@
 
 #include "../entry-point.h"
 #include "../napi-args.h"
+#include "../system/recorder.h"
 
 namespace kvfold {
 namespace {
@@ -31,16 +32,19 @@ napi_value DmcDecide(napi_env env, napi_callback_info info) {
                     headDim <= k.length / lanes / tokens && group >= 1 && group <= q.length / lanes / tokens / headDim),
                "the tensors do not fit their arrays");
   if (!args.ok()) return nullptr;
-  for (int64_t lane = 0; lane < lanes; lane++) {
-    for (int64_t t = 0; t < tokens; t++) {
-      const int64_t token = lane * tokens + t;
-      merge.data[token] = k.data[token * headDim + channel] - offset > edge ? 1.0f : 0.0f;
-      float sum = 0;
-      for (int64_t g = 0; g < group; g++) sum += q.data[((lane * group + g) * tokens + t) * headDim + channel];
-      const float weight = 1 / (1 + expf(-(sum / static_cast<float>(group) + offset))) + epsilon;
-      omega.data[token] = weight > least ? weight : least;
+  perform([=] {
+    for (int64_t lane = 0; lane < lanes; lane++) {
+      for (int64_t t = 0; t < tokens; t++) {
+        const int64_t token = lane * tokens + t;
+        merge.data[token] = k.data[token * headDim + channel] - offset > edge ? 1.0f : 0.0f;
+        float sum = 0;
+        for (int64_t g = 0; g < group; g++) sum += q.data[((lane * group + g) * tokens + t) * headDim + channel];
+        const float weight = 1 / (1 + expf(-(sum / static_cast<float>(group) + offset))) + epsilon;
+        omega.data[token] = weight > least ? weight : least;
+      }
     }
-  }
+    return true;
+  });
   return nullptr;
 }
 

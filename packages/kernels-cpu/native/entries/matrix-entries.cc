@@ -3,6 +3,7 @@
 #include "../kernels/coded-x.h"
 #include "../matrix/dense-linear.h"
 #include "../matrix/gemm-f32.h"
+#include "../system/recorder.h"
 #include "packed-layer-args.h"
 
 namespace kvfold {
@@ -46,7 +47,7 @@ napi_value PackedLinearRows(napi_env env, napi_callback_info info) {
   const Span<float> y = args.floats(7);
   args.require(rowsFit(x.length, rows, inputs) && rowsFit(y.length, rows, layer.outputs), "x or y does not fit its array");
   if (!args.ok()) return nullptr;
-  args.require(packedLinear(layer, x.data, rows, y.data), "out of memory");
+  args.require(perform([=] { return packedLinear(layer, x.data, rows, y.data); }), "out of memory");
   return nullptr;
 }
 
@@ -63,7 +64,8 @@ napi_value DenseLinearRows(napi_env env, napi_callback_info info) {
                    (bias.data == nullptr || bias.length >= outputs),
                "x, weight, bias or y does not fit its array");
   if (!args.ok()) return nullptr;
-  args.require(denseLinear(x.data, rows, weight.data, inputs, outputs, bias.data, y.data), "out of memory");
+  const auto multiply = [=] { return denseLinear(x.data, rows, weight.data, inputs, outputs, bias.data, y.data); };
+  args.require(perform(multiply), "out of memory");
   return nullptr;
 }
 

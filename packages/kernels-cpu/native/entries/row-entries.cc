@@ -5,6 +5,7 @@
 #include "../entry-point.h"
 #include "../napi-args.h"
 #include "../system/memory-pool.h"
+#include "../system/recorder.h"
 #include "../system/runtime.h"
 
 namespace kvfold {
@@ -132,8 +133,11 @@ napi_value RmsNorm(napi_env env, napi_callback_info info) {
   const int64_t n = weight.length;
   args.require(fits(x.length, rows, n) && fits(y.length, rows, n), "x or y does not fit its array");
   if (!args.ok()) return nullptr;
-  parallelWork(rows, rowCost(severalCost, n), [&](int64_t begin, int64_t end) {
-    kernels().norm->rmsNorm(x.data + begin * n, weight.data, offset, epsilon, end - begin, n, y.data + begin * n);
+  perform([=] {
+    parallelWork(rows, rowCost(severalCost, n), [&](int64_t begin, int64_t end) {
+      kernels().norm->rmsNorm(x.data + begin * n, weight.data, offset, epsilon, end - begin, n, y.data + begin * n);
+    });
+    return true;
   });
   return nullptr;
 }

@@ -87,6 +87,11 @@ Store* storeArgument(Args& args, int index) {
   return store;
 }
 
+Store* const* storeSlotArgument(Args& args, int index) {
+  const Handle* handle = handleArgument(args, index);
+  return handle == nullptr ? nullptr : &handle->store;
+}
+
 LaneTable* lanesArgument(Args& args, int index) {
   const Handle* handle = handleArgument(args, index);
   LaneTable* lanes = handle == nullptr ? nullptr : handle->store != nullptr ? &handle->store->table : handle->lanes;

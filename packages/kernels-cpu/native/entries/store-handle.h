@@ -14,6 +14,9 @@ napi_value wrapSnapshot(napi_env env, const LaneTable& lanes);
 /** The store that an argument holds; null, and an exception, when it holds none or was disposed of. */
 Store* storeArgument(Args& args, int index);
 
+/** Where the handle keeps that store: null once it is disposed of. Valid while JavaScript holds the object. */
+Store* const* storeSlotArgument(Args& args, int index);
+
 /** The lanes that an argument holds: a store or a snapshot. */
 LaneTable* lanesArgument(Args& args, int index);
 

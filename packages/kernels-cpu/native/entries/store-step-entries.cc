@@ -5,6 +5,7 @@
 #include "../store/drop.h"
 #include "../store/transfer.h"
 #include "../store/write.h"
+#include "../system/recorder.h"
 #include "../system/runtime.h"
 #include "store-handle.h"
 
@@ -15,6 +16,16 @@ constexpr int64_t mostTokens = int64_t{1} << 30;
 
 bool fits(int64_t length, int64_t a, int64_t b) { return a == 0 || b == 0 || (a <= length && b <= length / a); }
 
+bool isStepOf(const Store& store, const Step& step) {
+  for (int64_t i = 0; i < step.rowCount; i++) {
+    const bool valid = step.rows[i] >= 0 && step.rows[i] < store.rows() && (i == 0 || step.rows[i] > step.rows[i - 1]) &&
+                       step.lengths[i] >= 1 && step.lengths[i] <= step.tokens && step.starts[i] >= 0 &&
+                       step.starts[i] < mostTokens;
+    if (!valid) return false;
+  }
+  return true;
+}
+
 /** Reads arguments `index` and `index + 1`. */
 Step stepArguments(Args& args, int index, const Store* store) {
   const Span<int32_t> numbers = args.ints(index);
@@ -23,13 +34,18 @@ Step stepArguments(Args& args, int index, const Store* store) {
   if (!args.ok()) return step;
   step.lengths = step.rows + step.rowCount;
   step.starts = step.lengths + step.rowCount;
-  bool valid = numbers.length % 3 == 0 && tokens >= 1 && tokens <= mostTokens;
-  for (int64_t i = 0; valid && i < step.rowCount; i++) {
-    valid = step.rows[i] >= 0 && step.rows[i] < store->rows() && (i == 0 || step.rows[i] > step.rows[i - 1]) &&
-            step.lengths[i] >= 1 && step.lengths[i] <= tokens && step.starts[i] >= 0 && step.starts[i] < mostTokens;
-  }
-  args.require(valid, "this is no step of the store");
+  args.require(numbers.length % 3 == 0 && tokens >= 1 && tokens <= mostTokens && isStepOf(*store, step),
+               "this is no step of the store");
   return step;
+}
+
+/** Work on a store as a recorded call: the store may be gone when it runs again, and the step's numbers have changed. */
+template <class Work>
+bool performOn(Store* const* slot, const Step& step, const Work& work) {
+  return perform([=] {
+    Store* store = *slot;
+    return store != nullptr && isStepOf(*store, step) && work(*store);
+  });
 }
 
 /** Longest lane of a step. */
@@ -43,6 +59,7 @@ int64_t longestLane(const Store& store, const Step& step) {
 }
 
 struct WriteArguments {
+  Store* const* slot;
   Store* store;
   WriteCall call;
 };
@@ -65,7 +82,7 @@ WriteArguments writeArguments(Args& args) {
                                        fits(sin.length, tokens, half)),
                "the angles do not fit the step");
   args.require(blank >= -1 && blank < static_cast<double>(options.headDim), "there is no such channel");
-  return {store, {step, k.data, v.data, cos.data, sin.data, half, static_cast<int64_t>(blank)}};
+  return {storeSlotArgument(args, 0), store, {step, k.data, v.data, cos.data, sin.data, half, static_cast<int64_t>(blank)}};
 }
 
 int64_t stepNumbers(const WriteArguments& write) {
@@ -85,7 +102,9 @@ napi_value StoreAppend(napi_env env, napi_callback_info info) {
   args.require(previous.data == nullptr || previous.length >= stepNumbers(write) / write.call.step.tokens,
                "previousUntil does not fit the step");
   if (!args.ok()) return nullptr;
-  args.require(writeAppend(*write.store, write.call, until.data, previous.data), "out of memory");
+  const WriteCall call = write.call;
+  const auto append = [=](Store& store) { return writeAppend(store, call, until.data, previous.data); };
+  args.require(performOn(write.slot, call.step, append), "out of memory");
   return nullptr;
 }
 
@@ -98,7 +117,9 @@ napi_value StoreMerge(napi_env env, napi_callback_info info) {
   args.require(write.store->shape().options.merges, "this store does not merge");
   args.require(merge.length >= stepNumbers(write) && omega.length >= stepNumbers(write), "decisions do not fit the step");
   if (!args.ok()) return nullptr;
-  args.require(writeMerge(*write.store, write.call, merge.data, omega.data), "out of memory");
+  const WriteCall call = write.call;
+  const auto join = [=](Store& store) { return writeMerge(store, call, merge.data, omega.data); };
+  args.require(performOn(write.slot, call.step, join), "out of memory");
   return nullptr;
 }
 
@@ -124,6 +145,13 @@ napi_value StoreFinish(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** Rows up to which a recording keeps the numbers of a drop. */
+constexpr int64_t mostRecordedRows = 64;
+
+struct RowNumbers {
+  int32_t of[mostRecordedRows];
+};
+
 /** storeDropRange(store, step, tokens, from, Int32Array keepLast of each row) */
 napi_value StoreDropRange(napi_env env, napi_callback_info info) {
   Args args(env, info);
@@ -137,7 +165,14 @@ napi_value StoreDropRange(napi_env env, napi_callback_info info) {
   for (int64_t i = 0; i < keepLast.length; i++) valid = valid && keepLast.data[i] >= 0;
   args.require(valid, "keepLast must have a number for each row");
   if (!args.ok()) return nullptr;
-  args.require(dropRange(*store, step, from, keepLast.data), "out of memory");
+  if (step.rowCount > mostRecordedRows) {
+    args.require(dropRange(*store, step, from, keepLast.data), "out of memory");
+    return nullptr;
+  }
+  RowNumbers keep;
+  for (int64_t i = 0; i < step.rowCount; i++) keep.of[i] = keepLast.data[i];
+  const auto drop = [=](Store& held) { return dropRange(held, step, from, keep.of); };
+  args.require(performOn(storeSlotArgument(args, 0), step, drop), "out of memory");
   return nullptr;
 }
 
@@ -183,6 +218,30 @@ napi_value StoreDropLowest(napi_env env, napi_callback_info info) {
   if (!args.ok()) return nullptr;
   args.require(dropLowest(*store, step, scores, keep.data, overRow), "out of memory");
   return nullptr;
+}
+
+/** How queries are turned. */
+struct QueryRotation {
+  const float* q;
+  const float* cos;
+  const float* sin;
+  int64_t half;
+  /** Channel that queries lose; below 0: none. */
+  int64_t blank;
+  bool firstOnly;
+};
+
+void turnQueries(const StoreShape& shape, const Step& step, const QueryRotation& by, float* turned) {
+  const auto turn = kernels().entries->turn;
+  const int64_t headDim = shape.options.headDim, heads = shape.options.queryHeads;
+  for (int64_t head = 0; head < step.rowCount * heads; head++) {
+    const bool loses = !by.firstOnly || head % shape.group == 0;
+    for (int64_t t = 0; t < step.tokens; t++) {
+      const int64_t at = (head * step.tokens + t) * headDim, angle = (head / heads * step.tokens + t) * by.half;
+      turn(by.q + at, by.cos == nullptr ? nullptr : by.cos + angle, by.sin == nullptr ? nullptr : by.sin + angle, by.half,
+           headDim, headDim, loses ? by.blank : -1, turned + at);
+    }
+  }
 }
 
 /**
@@ -236,21 +295,19 @@ napi_value StoreAttend(napi_env env, napi_callback_info info) {
                                           store->own.size() == lanes * call.step.tokens * 2 * store->shape().dims)),
                "attention to several tokens must follow their write");
   if (!args.ok()) return nullptr;
-  const auto turn = kernels().entries->turn;
-  for (int64_t head = 0; head < call.step.rowCount * options.queryHeads; head++) {
-    const bool loses = !firstOnly || head % store->shape().group == 0;
-    for (int64_t t = 0; t < call.step.tokens; t++) {
-      const int64_t at = (head * call.step.tokens + t) * headDim;
-      const int64_t angle = (head / options.queryHeads * call.step.tokens + t) * half;
-      turn(q.data + at, cos.data == nullptr ? nullptr : cos.data + angle, sin.data == nullptr ? nullptr : sin.data + angle,
-           half, headDim, headDim, loses ? static_cast<int64_t>(blank) : -1, turned.data + at);
-    }
-  }
   call.q = turned.data;
   call.out = out.data;
   call.mass = mass.data;
   for (int64_t i = 0; mass.data != nullptr && i < lanes * call.massSlots; i++) mass.data[i] = 0;
-  args.require(attend(*store, call), "out of memory");
+  const QueryRotation turning = {q.data, cos.data, sin.data, half, static_cast<int64_t>(blank), firstOnly};
+  float* into = turned.data;
+  const auto run = [=](Store& held) {
+    turnQueries(held.shape(), call.step, turning, into);
+    return attend(held, call);
+  };
+  // angles of keys and the size of the mass change from step to step, so these are not recorded
+  const bool steady = mass.data == nullptr && readCos.data == nullptr && call.step.tokens == 1;
+  args.require(steady ? performOn(storeSlotArgument(args, 0), call.step, run) : run(*store), "out of memory");
   return nullptr;
 }
 

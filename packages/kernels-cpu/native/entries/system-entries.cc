@@ -77,6 +77,7 @@ void giveToPool(napi_env, void* memory, void* hint) {
  */
 napi_value Allocate(napi_env env, napi_callback_info info) {
   Args args(env, info);
+  args.harmless();
   const int64_t bytes = args.size(0);
   if (!args.ok()) return nullptr;
   const int64_t size = poolClassBytes(bytes);

@@ -13,6 +13,7 @@ import type {
 } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import type { NativeBackend, Output } from "../native-backend.js";
+import type { RecordedAngles } from "../step-recorder.js";
 import { entryCodecs } from "./entry-codecs.js";
 import { keyAngles } from "./key-angles.js";
 import { NativeSnapshot, pagesOf } from "./native-snapshot.js";
@@ -334,7 +335,8 @@ export class NativeStore implements LayerStore {
   /** The step as the addon takes it. */
   private numbersOf(step: Step): Int32Array {
     if (this.plan?.step !== step) {
-      this.plan = { step, numbers: Int32Array.from([...step.rows, ...step.lengths, ...step.starts]) };
+      const numbers = Int32Array.from([...step.rows, ...step.lengths, ...step.starts]);
+      this.plan = { step, numbers: this.backend.recorder.numbers(numbers) };
     }
     return this.plan.numbers;
   }
@@ -344,19 +346,32 @@ export class NativeStore implements LayerStore {
     if (rope === undefined) return undefined;
     if (!bySlot && this.stepAngles?.step === step && this.stepAngles.rope === rope) return this.stepAngles;
     const { kvHeads } = this.options.shape;
+    if (!bySlot) {
+      const made = { step, rope, ...this.backend.recorder.angles(rope, step, (now) => this.logicalAngles(now, rope)) };
+      this.stepAngles = made;
+      return made;
+    }
     const slot = (row: number, i: number) =>
       (this.lengthsOfAll()[row * kvHeads] as number) - (step.lengths[i] as number);
-    const starts = bySlot ? step.rows.map(slot) : step.starts;
+    return { step, rope, ...this.anglesAt(step, step.rows.map(slot), rope) };
+  }
+
+  private logicalAngles(step: Step, rope: Rope): RecordedAngles {
+    return this.anglesAt(step, step.starts, rope);
+  }
+
+  private anglesAt(step: Step, starts: readonly number[], rope: Rope): RecordedAngles {
     const { tokens } = step;
     const positions = new Int32Array(step.rows.length * tokens);
     for (let i = 0; i < positions.length; i++) {
       positions[i] = Math.max(0, (starts[Math.floor(i / tokens)] as number) + (i % tokens));
     }
     const { cos, sin } = rope.angles(positions, { shape: [step.rows.length, tokens], length: lengthOf(step) });
+    // kept by the rope from now on, whoever recorded the step in which they were made
+    this.backend.recorder.known(cos);
+    this.backend.recorder.known(sin);
     const half = cos.shape[cos.rank - 1] as number;
-    const made = { step, rope, half, cos: this.backend.floats(cos), sin: this.backend.floats(sin) };
-    if (!bySlot) this.stepAngles = made;
-    return made;
+    return { half, cos: this.backend.floats(cos), sin: this.backend.floats(sin) };
   }
 
   private readAngles(step: Step, { rope }: CallSite, bySlot: boolean) {
@@ -382,6 +397,10 @@ export class NativeStore implements LayerStore {
       for (let lane = row * kvHeads; lane < (row + 1) * kvHeads; lane++) most = Math.max(most, all[lane] as number);
     }
     return most;
+  }
+
+  replayed(): void {
+    this.change();
   }
 
   private change(): void {

@@ -1,4 +1,4 @@
-import type { StoreFactory } from "@kvfold/kv-cache";
+import type { StepRecorder, StoreFactory } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import { loadKernels } from "../load-kernels.js";
 import type { NativeBackend } from "../native-backend.js";
@@ -13,6 +13,14 @@ export function registerNativeStore(): void {
   const holder = globalThis as { [key]?: Map<string, StoreFactory> };
   holder[key] ??= new Map();
   holder[key].set("native", Object.assign(makeStore, { allocatedBytes }));
+}
+
+/** Makes the backend's recorder known to caches, in the same way. */
+export function registerStepRecorder(): void {
+  const key = Symbol.for("kvfold.stepRecorders");
+  const holder = globalThis as { [key]?: Map<string, () => StepRecorder> };
+  holder[key] ??= new Map();
+  holder[key].set("native", () => (tf.backend() as NativeBackend).recorder);
 }
 
 const makeStore: StoreFactory = (options) => new NativeStore(options, tf.backend() as NativeBackend);

@@ -1,9 +1,10 @@
 import { embedding, KvfoldError, linear, Rope, rmsNorm } from "@kvfold/core";
-import { type BorrowedChannel, type CachePolicy, KvCache } from "@kvfold/kv-cache";
+import { type BorrowedChannel, type CachePolicy, KvCache, stepRecorder } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ModelConfig } from "../config/model-config.js";
-import { decoderLayer } from "./decoder-layer.js";
-import type { DecoderWeights } from "./decoder-weights.js";
+import { DecodeRecording, type RecordableDecoder } from "./decode-recording.js";
+import { type DecoderLayerContext, decoderLayer } from "./decoder-layer.js";
+import type { DecoderWeights, EmbeddingRows } from "./decoder-weights.js";
 import { disposeDecoderWeights } from "./load-decoder-weights.js";
 
 /** Options of {@link Decoder.forward}. */
@@ -16,12 +17,20 @@ export interface ForwardOptions {
   readonly endOfPrefill?: boolean;
 }
 
+/** Which tokens of which rows a call brings. */
+type LayerCall = Pick<DecoderLayerContext, "rows" | "lengths" | "tokens" | "endOfPrefill">;
+
 /** A Llama-family decoder: token ids in, logits out; the cache decides what attention sees. Owns its weights. */
 export class Decoder {
   readonly config: ModelConfig;
   readonly weights: DecoderWeights;
   private readonly rope: Rope;
   private readonly ropeLocal: Rope | undefined;
+  private readonly recordable: RecordableDecoder = {
+    embed: (ids) => this.embedded(this.weights.embedding as EmbeddingRows, ids),
+    decode: (x, cache, { rows, lengths, tokens }) =>
+      this.logits(this.throughLayers(x, cache, { rows, lengths, tokens, endOfPrefill: false })),
+  };
 
   constructor(config: ModelConfig, weights: DecoderWeights) {
     this.config = config;
@@ -49,6 +58,8 @@ export class Decoder {
    * @throws KvfoldError `token-id` for ids outside the vocabulary, `attention-shape` for a cache of another shape
    */
   forward(cache: KvCache, tokens: readonly ArrayLike<number>[], options: ForwardOptions = {}): tf.Tensor {
+    const decoded = options.logits === "all" ? undefined : this.decodeStep(cache, tokens, options);
+    if (decoded) return decoded;
     return tf.tidy(() => {
       const hidden = this.hidden(cache, tokens, options);
       const [rows, longest, width] = hidden.shape;
@@ -80,22 +91,43 @@ export class Decoder {
     const lengths = tokens.map((list) => list.length);
     const longest = Math.max(...lengths);
     return tf.tidy(() => {
-      let x = this.embed(tokens, longest);
-      config.perLayer.forEach((layer, i) => {
-        const weights = this.weights.layers[i];
-        if (!weights) throw new Error(`no weights for layer ${i}`);
-        const rope = layer.useRope ? (layer.ropeKind === "local" ? this.ropeLocal : this.rope) : undefined;
-        const context = { config, layer, weights, rope, rows, lengths, borrowed: this.borrowed(i) };
-        const next = decoderLayer(x, {
-          ...context,
-          cache: cache.layer(i),
-          tokens: longest,
-          endOfPrefill: options.endOfPrefill ?? false,
-        });
-        x.dispose();
-        x = next;
-      });
+      const call = { rows, lengths, tokens: longest, endOfPrefill: options.endOfPrefill ?? false };
+      const x = this.throughLayers(this.embed(tokens, longest), cache, call);
       return tf.reshape(x, [rows.length, longest, config.hiddenSize]);
+    });
+  }
+
+  /** The residual stream `[rows * tokens, hidden]` behind all layers. */
+  private throughLayers(input: tf.Tensor2D, cache: KvCache, call: LayerCall): tf.Tensor2D {
+    const { config } = this;
+    return config.perLayer.reduce((x, layer, i) => {
+      const weights = this.weights.layers[i];
+      if (!weights) throw new Error(`no weights for layer ${i}`);
+      const rope = layer.useRope ? (layer.ropeKind === "local" ? this.ropeLocal : this.rope) : undefined;
+      const context = { config, layer, weights, rope, borrowed: this.borrowed(i), ...call };
+      const next = decoderLayer(x, { ...context, cache: cache.layer(i) });
+      if (x !== input) x.dispose();
+      return next;
+    }, input);
+  }
+
+  /** One token for each row, replayed where it can be; undefined for anything else. */
+  private decodeStep(
+    cache: KvCache,
+    tokens: readonly ArrayLike<number>[],
+    options: ForwardOptions,
+  ): tf.Tensor2D | undefined {
+    const rows = options.rows ?? cache.tokens.map((_, row) => row);
+    const table = this.weights.embedding;
+    const fits = tokens.length === rows.length && tokens.every((list) => list.length === 1) && !options.endOfPrefill;
+    if (!fits || table instanceof tf.Tensor || tf.engine().state.gradientDepth > 0 || !stepRecorder()) return undefined;
+    const starts = rows.map((row) => cache.tokens[row] ?? 0);
+    const ids = this.checkedIds(tokens, 1);
+    return DecodeRecording.of(this.recordable, cache, rows).run([...ids], {
+      rows,
+      tokens: 1,
+      lengths: rows.map(() => 1),
+      starts,
     });
   }
 
@@ -122,8 +154,9 @@ export class Decoder {
     this.dispose();
   }
 
-  private embed(tokens: readonly ArrayLike<number>[], longest: number): tf.Tensor2D {
-    const { vocabSize, hiddenSize, embeddingScale } = this.config;
+  /** Ids of all rows, padded to the longest. */
+  private checkedIds(tokens: readonly ArrayLike<number>[], longest: number): Int32Array {
+    const { vocabSize } = this.config;
     const ids = new Int32Array(tokens.length * longest);
     tokens.forEach((list, row) => {
       for (let t = 0; t < list.length; t++) {
@@ -134,12 +167,25 @@ export class Decoder {
         ids[row * longest + t] = id;
       }
     });
+    return ids;
+  }
+
+  private embed(tokens: readonly ArrayLike<number>[], longest: number): tf.Tensor2D {
+    const { hiddenSize, embeddingScale } = this.config;
+    const ids = this.checkedIds(tokens, longest);
     const { embedding: table } = this.weights;
-    const x =
-      table instanceof tf.Tensor
-        ? embedding({ table, ids: tf.tensor1d(ids, "int32") }, {})
-        : tf.tensor2d(table.read(ids), [ids.length, hiddenSize]);
+    if (!(table instanceof tf.Tensor)) return tf.tensor2d(this.embedded(table, ids), [ids.length, hiddenSize]);
+    const x = embedding({ table, ids: tf.tensor1d(ids, "int32") }, {});
     return (embeddingScale === 1 ? x : tf.mul(x, embeddingScale)) as tf.Tensor2D;
+  }
+
+  /** Rows of the table, scaled. */
+  private embedded(table: EmbeddingRows, ids: ArrayLike<number>): Float32Array {
+    const { embeddingScale } = this.config;
+    const values = table.read(ids);
+    if (embeddingScale !== 1)
+      for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) * embeddingScale;
+    return values;
   }
 
   /** The channel that a retrofitted model gave away in layer i; attention blanks it under every policy. */

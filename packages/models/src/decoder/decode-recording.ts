@@ -1,0 +1,108 @@
+import { type KvCache, type RecordedStep, type Step, type StepRecorder, stepRecorder } from "@kvfold/kv-cache";
+import * as tf from "@tensorflow/tfjs-core";
+
+/** What a {@link DecodeRecording} needs of its decoder. */
+export interface RecordableDecoder {
+  /** Rows of the embedding table, `[ids.length, hidden]`, scaled. */
+  embed(ids: readonly number[]): Float32Array;
+  /** One token for each row of the step through all layers and the head: `[rows, hidden]` to `[rows, vocab]`. */
+  decode(x: tf.Tensor2D, cache: KvCache, step: Step): tf.Tensor2D;
+}
+
+type State =
+  | { readonly kind: "seen" }
+  | { readonly kind: "recorded"; readonly step: RecordedStep; readonly x: tf.Tensor2D; readonly logits: tf.Tensor2D }
+  | { readonly kind: "refused"; readonly reason: string };
+
+/**
+ * Decoding steps of one cache and one choice of its rows. The first runs as usual, the second is recorded where the
+ * backend and the policy allow it, and all others replay that one without JavaScript between their kernels. The logits are
+ * the same in each of the three ways.
+ */
+export class DecodeRecording {
+  private state: State | undefined;
+  private ids: readonly number[] = [];
+  private readonly key: string;
+
+  private constructor(
+    private readonly decoder: RecordableDecoder,
+    private readonly cache: KvCache,
+    key: string,
+  ) {
+    this.key = key;
+  }
+
+  /** The recording that a cache keeps for a decoder; a new one when its rows, or the backend, have changed. */
+  static of(decoder: RecordableDecoder, cache: KvCache, rows: readonly number[]): DecodeRecording {
+    const key = `${tf.getBackend()}:${rows}`;
+    const kept = cache.kept(decoder);
+    if (kept instanceof DecodeRecording && kept.key === key) return kept;
+    const made = new DecodeRecording(decoder, cache, key);
+    cache.keep(decoder, made);
+    return made;
+  }
+
+  /** Why steps are not replayed; undefined when they are, or it is not known yet. */
+  get refusal(): string | undefined {
+    return this.state?.kind === "refused" ? this.state.reason : undefined;
+  }
+
+  /** @returns logits `[rows, vocab]` */
+  run(ids: readonly number[], step: Step): tf.Tensor2D {
+    this.ids = ids;
+    if (this.state?.kind === "recorded") {
+      const { logits } = this.state;
+      this.state.step.replay(step);
+      this.cache.replayed(step);
+      return copyOf(logits);
+    }
+    const recorder = this.state?.kind === "seen" ? stepRecorder() : undefined;
+    if (recorder) return this.record(recorder, step);
+    this.state ??= this.cache.recordable
+      ? { kind: "seen" }
+      : { kind: "refused", reason: "its policy reads tensors on the host" };
+    return tf.tidy(() => this.decoder.decode(this.input(), this.cache, step));
+  }
+
+  dispose(): void {
+    if (this.state?.kind !== "recorded") return;
+    const { step, x, logits } = this.state;
+    step.dispose();
+    tf.dispose([x, logits]);
+    this.state = undefined;
+  }
+
+  private record(recorder: StepRecorder, step: Step): tf.Tensor2D {
+    const x = tf.keep(this.input());
+    let logits: tf.Tensor2D;
+    recorder.begin();
+    try {
+      recorder.input(x, () => this.decoder.embed(this.ids));
+      logits = tf.tidy(() => tf.keep(this.decoder.decode(x, this.cache, step)));
+    } catch (error) {
+      recorder.cancel();
+      x.dispose();
+      throw error;
+    }
+    const recorded = recorder.end();
+    if ("reason" in recorded) {
+      this.state = { kind: "refused", reason: recorded.reason };
+      x.dispose();
+      const result = copyOf(logits);
+      logits.dispose();
+      return result;
+    }
+    this.state = { kind: "recorded", step: recorded, x, logits };
+    return copyOf(logits);
+  }
+
+  private input(): tf.Tensor2D {
+    const values = this.decoder.embed(this.ids);
+    return tf.tensor2d(values, [this.ids.length, values.length / this.ids.length]);
+  }
+}
+
+/** The next step writes its logits where these are; what is handed out stays. */
+function copyOf(logits: tf.Tensor2D): tf.Tensor2D {
+  return tf.tensor2d(logits.dataSync<"float32">(), logits.shape);
+}
