@@ -8,6 +8,7 @@ extern const GemmF32Kernels gemmF32Kernels;
 extern const GemvKernels gemvKernels;
 extern const SkinnyKernels skinnyKernels;
 extern const CodedGemvKernels codedGemvKernels;
+extern const WideGemvKernels wideGemvKernels;
 extern const TileGemmKernels tileGemmKernels;
 extern const EntryKernels entryKernels;
 extern const AttentionKernels attentionKernels;
@@ -27,6 +28,7 @@ const KernelTable kernelTable = {
     &gemvKernels,
     &skinnyKernels,
     &codedGemvKernels,
+    &wideGemvKernels,
     &tileGemmKernels,
     &entryKernels,
     &attentionKernels,

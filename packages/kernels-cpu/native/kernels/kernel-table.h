@@ -17,6 +17,7 @@
 #include "softmax.h"
 #include "tile-gemm.h"
 #include "unary.h"
+#include "wide-gemv.h"
 
 namespace kvfold {
 
@@ -26,6 +27,7 @@ struct KernelTable {
   const GemvKernels* gemv;
   const SkinnyKernels* skinny;
   const CodedGemvKernels* codedGemv;
+  const WideGemvKernels* wideGemv;
   const TileGemmKernels* tileGemm;
   const EntryKernels* entries;
   const AttentionKernels* attention;

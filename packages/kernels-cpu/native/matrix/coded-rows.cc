@@ -14,36 +14,56 @@ CodedGemvFunction codedFunction(WeightFormat format, int digits) {
   return digits == 0 ? nullptr : kernels().codedGemv->gemv[static_cast<int>(format)][digits - 1];
 }
 
+auto wideFunction(WeightFormat format, int digits) {
+  return digits == 0 ? nullptr : kernels().wideGemv->gemv[static_cast<int>(format)][digits - 1];
+}
+
 }  // namespace
 
+CodedRows::Coding CodedRows::codingOf(WeightFormat format) const {
+  if (rows_ == 1 && wideFunction(format, digits_) != nullptr) return wide;
+  if (codedFunction(format, digits_) == nullptr) return floats;
+  return pairsBlocks(format) ? pairs : plain;
+}
+
+int64_t CodedRows::bytesOf(Coding coding) const {
+  return coding == wide ? wideLayout(inputs_, digits_).bytes() : codedLayout(inputs_, digits_).bytes() * rows_;
+}
+
 CodedRows::~CodedRows() {
-  const int64_t bytes = codedLayout(inputs_, digits_).bytes() * rows_;
-  for (uint8_t* coded : coded_) {
-    if (coded != nullptr) poolGive(coded, bytes);
+  for (int i = 0; i < codings; i++) {
+    if (coded_[i] != nullptr) poolGive(coded_[i], bytesOf(static_cast<Coding>(i)));
   }
 }
 
 bool CodedRows::prepare(WeightFormat format) {
-  const bool pairs = pairsBlocks(format);
-  if (coded_[pairs] != nullptr || codedFunction(format, digits_) == nullptr) return true;
+  const Coding coding = codingOf(format);
+  if (coding == floats || coded_[coding] != nullptr) return true;
+  uint8_t* rows = static_cast<uint8_t*>(poolTake(bytesOf(coding)));
+  coded_[coding] = rows;
+  if (rows == nullptr) return false;
+  if (coding == wide) {
+    kernels().wideGemv->code(x_, inputs_, wideLayout(inputs_, digits_), rows);
+    return true;
+  }
   const CodedLayout layout = codedLayout(inputs_, digits_);
-  coded_[pairs] = static_cast<uint8_t*>(poolTake(layout.bytes() * rows_));
-  if (coded_[pairs] == nullptr) return false;
   for (int r = 0; r < rows_; r++) {
-    kernels().codedGemv->code(x_ + r * inputs_, inputs_, pairs, layout, coded_[pairs] + r * layout.bytes());
+    kernels().codedGemv->code(x_ + r * inputs_, inputs_, coding == pairs, layout, rows + r * layout.bytes());
   }
   return true;
 }
 
 void CodedRows::multiply(const PackedLinear& layer, int64_t begin, int64_t end, float* y) const {
   const GemvTask task = {layer.weights, rowBytesOf(layer.format, inputs_), inputs_, x_, rows_, y, layer.outputs, layer.bias};
-  const CodedGemvFunction coded = codedFunction(layer.format, digits_);
-  if (coded == nullptr) {
+  const Coding coding = codingOf(layer.format);
+  if (coding == floats) {
     kernels().gemv->exact[static_cast<int>(layer.format)](task, begin, end);
-    return;
+  } else if (coding == wide) {
+    wideFunction(layer.format, digits_)({task, coded_[wide], wideLayout(inputs_, digits_)}, begin, end);
+  } else {
+    const CodedLayout layout = codedLayout(inputs_, digits_);
+    codedFunction(layer.format, digits_)({task, coded_[coding], layout.bytes(), layout}, begin, end);
   }
-  const CodedLayout layout = codedLayout(inputs_, digits_);
-  coded({task, coded_[pairsBlocks(layer.format)], layout.bytes(), layout}, begin, end);
 }
 
 int64_t pieceOutputs(const PackedLinear& layer) {

@@ -24,8 +24,12 @@ class CodedRows {
   int64_t inputs_;
   int rows_;
   int digits_;
-  /** Without and with pairs of blocks, see `pairsBlocks`. */
-  uint8_t* coded_[2] = {nullptr, nullptr};
+  /** How a format takes the rows. */
+  enum Coding { plain, pairs, wide, floats };
+  static constexpr int codings = 3;
+  Coding codingOf(WeightFormat format) const;
+  int64_t bytesOf(Coding coding) const;
+  uint8_t* coded_[codings] = {nullptr, nullptr, nullptr};
 };
 
 /** Outputs that are worth handing to a thread as a piece of work; a multiple of four, which kernels compute at once. */
