@@ -22,9 +22,6 @@ namespace {
 /** How long an idle thread watches for the next job before it sleeps: decoding leaves gaps of some ten microseconds. */
 constexpr int64_t spinNanoseconds = 50'000;
 
-/** Pieces per thread, so that a thread that the system takes away does not hold up the others for long. */
-constexpr int64_t piecesPerThread = 4;
-
 // `state` is: bit 0 a job is open, bits 1-16 threads inside it, bits 32-63 number of the job.
 constexpr uint64_t openBit = 1;
 constexpr uint64_t oneInside = 2;
@@ -32,7 +29,7 @@ constexpr uint64_t insideMask = 0x1fffe;
 
 struct alignas(64) Pool {
   alignas(64) std::atomic<uint64_t> state{0};
-  alignas(64) std::atomic<int64_t> nextPiece{0};
+  alignas(64) std::atomic<int64_t> nextItem{0};
   alignas(64) std::atomic<uint32_t> jobsPublished{0};
   std::atomic<int> sleepers{0};
   std::atomic<int> wantedThreads{1};
@@ -42,7 +39,8 @@ struct alignas(64) Pool {
   RangeFunction function = nullptr;
   void* context = nullptr;
   int64_t count = 0;
-  int64_t pieceSize = 0;
+  int64_t grain = 1;
+  int threads = 1;
 
   /** True while a thread's job runs on the pool. */
   std::atomic<bool> owned{false};
@@ -70,12 +68,17 @@ int64_t nanoseconds() {
 
 void workOnPieces() {
   const int64_t count = pool.count;
-  const int64_t size = pool.pieceSize;
-  for (;;) {
-    const int64_t begin = pool.nextPiece.fetch_add(1, std::memory_order_relaxed) * size;
-    if (begin >= count) return;
-    const int64_t end = begin + size;
+  const int64_t grain = pool.grain;
+  const int64_t threads = pool.threads;
+  // A thread claims its share of what is left: the first pieces are large, the last ones as small as the grain, so that all
+  // end at about the same time, also when the system takes one away.
+  int64_t begin = pool.nextItem.load(std::memory_order_relaxed);
+  while (begin < count) {
+    const int64_t share = (count - begin) / threads / grain * grain;
+    const int64_t end = begin + (share > grain ? share : grain);
+    if (!pool.nextItem.compare_exchange_weak(begin, end, std::memory_order_relaxed)) continue;
     pool.function(pool.context, begin, end < count ? end : count);
+    begin = pool.nextItem.load(std::memory_order_relaxed);
   }
 }
 
@@ -170,13 +173,12 @@ void parallelRanges(int64_t count, int64_t grain, RangeFunction function, void* 
     function(context, 0, count);
     return;
   }
-  const int64_t grains = (count + grain - 1) / grain;
-  const int64_t pieces = threads * piecesPerThread;
   pool.function = function;
   pool.context = context;
   pool.count = count;
-  pool.pieceSize = (grains + pieces - 1) / pieces * grain;
-  pool.nextPiece.store(0, std::memory_order_relaxed);
+  pool.grain = grain;
+  pool.threads = threads;
+  pool.nextItem.store(0, std::memory_order_relaxed);
   const uint64_t job = ((pool.state.load(std::memory_order_relaxed) >> 32) + 1) << 32;
   pool.state.store(job | openBit, std::memory_order_release);
   publish();
