@@ -12,7 +12,7 @@ import { commandModule, kvfold, kvfoldJson, startKvfold } from "./run-kvfold.js"
 const folder = mkdtempSync(join(tmpdir(), "kvfold-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const timeout = 120_000;
-/** For tests whose time counts: the same backend on every machine. */
+/** For tests whose time or exact bytes count: the same backend on every machine, with the reference store. */
 const portable = ["--backend", "wasm"];
 const stories = sharedPath("models/stories260K");
 const smollm2 = sharedPath("models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
@@ -140,6 +140,7 @@ describe("kvfold eval", { timeout }, () => {
       "--tokens",
       "70",
       ...policies,
+      ...portable,
     );
     expect(json).toMatchObject({ model: "demo", tokens: 70 });
     expect(Object.keys(json)).toEqual(["model", "tokens", "results"]);
@@ -168,6 +169,19 @@ describe("kvfold eval", { timeout }, () => {
     expect(plan.results.map(({ entries }) => entries)).toEqual(json.results.map(({ entries }) => entries));
   });
 
+  it("needs at most a page a head more than plan foretells, on the best backend here", async () => {
+    const args = ["--text", pagePath, "--tokens", "70", ...policies];
+    const { results } = await kvfoldJson<{ results: readonly EvalRow[] }>("eval", "demo", ...args);
+    const plan = await kvfoldJson<Plan>("plan", "demo", "--context", "70", ...policies);
+    const pages = 4 * 8 * 16 * 2 * 32 * 4; // layers, KV heads, entries of a page, key and value, channels, float32
+    for (const [i, { entries, liveBytes }] of results.entries()) {
+      const { entries: planned, bytesPerSequence } = plan.results[i] as PolicyPlan;
+      expect(entries).toBe(planned);
+      expect(liveBytes).toBeGreaterThanOrEqual(bytesPerSequence);
+      expect(liveBytes).toBeLessThanOrEqual(1.05 * (bytesPerSequence + pages));
+    }
+  });
+
   it("shows the same as a table, without control characters when piped", async () => {
     const { code, stdout } = await kvfold([
       "eval",
@@ -178,6 +192,7 @@ describe("kvfold eval", { timeout }, () => {
       "40",
       "--policy",
       "tova:budget=8",
+      ...portable,
     ]);
     expect(code).toBe(0);
     const [head, row] = stdout.split("\n");
