@@ -64,6 +64,12 @@ export function policiesOption(): Option {
   ).argParser((spec: string, before: readonly string[] | undefined) => [...(before ?? []), spec]);
 }
 
+export function cacheOption(): Option {
+  return new Option("--cache <type>", "storage of the cache's entries; bf16 and int8 need the backend native")
+    .choices(["f32", "bf16", "int8"])
+    .default("f32");
+}
+
 export function backendOption(): Option {
   return new Option("--backend <name>", "TensorFlow.js backend, see 'kvfold doctor'").default(
     "auto",

@@ -143,7 +143,7 @@ describe("kvfold eval", { timeout }, () => {
       ...portable,
     );
     expect(json).toMatchObject({ model: "demo", tokens: 70 });
-    expect(Object.keys(json)).toEqual(["model", "tokens", "results"]);
+    expect(Object.keys(json)).toEqual(["model", "cache", "tokens", "results"]);
     expect(json.results.map(({ policy }) => policy)).toEqual(specs);
     for (const row of json.results) {
       expect(Object.keys(row)).toEqual([
@@ -213,6 +213,25 @@ describe("kvfold eval", { timeout }, () => {
       /^tova:budget=8 +\d+\.\d{3} +\d\.\d{4} +\d\.\d{3} +- +40 +256 +5\.00 +4\.\d\d +66\.00 KiB +[\d,]+\.\d$/,
     );
     expect(hasControlCharacters(stdout)).toBe(false);
+  });
+
+  it("keeps entries in fewer bytes where the backend can, and says what is needed where not", async (context) => {
+    const args = ["eval", "demo", "--text", pagePath, "--tokens", "64", "--policy", "full"];
+    const refused = await kvfold([...args, "--cache", "bf16", ...portable]);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toContain("npm install @kvfold/kernels-cpu");
+    expect(await kvfold([...args, "--cache", "f64"])).toMatchObject({ code: 2, stdout: "" });
+    const { backends } = await kvfoldJson<{ backends: readonly { name: string; available: boolean }[] }>("doctor");
+    if (!backends.some(({ name, available }) => name === "native" && available))
+      context.skip("the command does not find the backend native here");
+    const ratioOf = async (type: string) => {
+      const json = await kvfoldJson<{ cache: string; results: readonly EvalRow[] }>(...args, "--cache", type);
+      expect(json.cache).toBe(type);
+      return json.results[0]?.byteRatio as number;
+    };
+    const plain = await ratioOf("f32");
+    expect((await ratioOf("bf16")) / plain).toBeGreaterThan(1.8);
+    expect((await ratioOf("int8")) / plain).toBeGreaterThan(3);
   });
 
   it("measures recall, and null what was not asked for", async () => {

@@ -19,7 +19,8 @@ export const fastFormLaw: Law = {
     if (subject.store === undefined && !hasOwnStore(backend) && !fastKernels) {
       return { notApplicable: "the backend has no fast form" };
     }
-    const scored = subject.policy().coordinate || anyTraits(subject).some(({ massQueries }) => massQueries !== undefined);
+    const scored =
+      subject.policy().coordinate || anyTraits(subject).some(({ massQueries }) => massQueries !== undefined);
     if (subject.codec && scored) return { notApplicable: "rounded entries may tip choices between near scores" };
     return overCases(subject, { cases: 5, seed: 8000 }, async (bench) => {
       const fast = read(bench, bench.run());
