@@ -9,6 +9,12 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+/** Reads whole numbers with commas between them, each of at least `least`: in ascending order, each once. */
+export function wholeNumbers(least: number): (text: string) => readonly number[] {
+  const one = wholeNumber(least);
+  return (text) => [...new Set(text.split(",").map(one))].sort((a, b) => a - b);
+}
+
 /** Reads a number of at least 0. */
 export function positiveNumber(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
