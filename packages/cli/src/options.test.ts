@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { byteCount, positiveNumber, wholeNumber } from "./options.js";
+import { byteCount, positiveNumber, wholeNumber, wholeNumbers } from "./options.js";
 
 describe("byteCount", () => {
   it.each([
@@ -21,6 +21,13 @@ describe("numbers", () => {
     expect(wholeNumber(1)("12")).toBe(12);
     for (const text of ["0", "-1", "1.0", "1e3", "", " ", "0x10", "99999999999999999999", "NaN"]) {
       expect(() => wholeNumber(1)(text), text).toThrow("whole number from 1 up");
+    }
+  });
+
+  it("reads lists of whole numbers, ascending, each once", () => {
+    expect(wholeNumbers(0)("4096,0, 512,0")).toEqual([0, 512, 4096]);
+    for (const text of ["", "1,", "1;2", "1,-2"]) {
+      expect(() => wholeNumbers(0)(text), text).toThrow("whole number from 0 up");
     }
   });
 

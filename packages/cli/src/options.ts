@@ -9,6 +9,12 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+/** Reads whole numbers with commas between them, each of at least `least`: in ascending order, each once. */
+export function wholeNumbers(least: number): (text: string) => readonly number[] {
+  const one = wholeNumber(least);
+  return (text) => [...new Set(text.split(",").map(one))].sort((a, b) => a - b);
+}
+
 /** Reads a number of at least 0. */
 export function positiveNumber(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
@@ -62,6 +68,12 @@ export function policiesOption(): Option {
     "--policy <spec>",
     "cache policy, see 'kvfold policies'; may be repeated (default: full, and dmc for a retrofitted model)",
   ).argParser((spec: string, before: readonly string[] | undefined) => [...(before ?? []), spec]);
+}
+
+export function cacheOption(): Option {
+  return new Option("--cache <type>", "storage of the cache's entries; bf16 and int8 need the backend native")
+    .choices(["f32", "bf16", "int8"])
+    .default("f32");
 }
 
 export function backendOption(): Option {

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { benchCommand } from "./commands/bench.js";
 import { chatCommand } from "./commands/chat.js";
 import { convertCommand } from "./commands/convert.js";
 import { demoCommand } from "./commands/demo.js";
@@ -15,6 +16,7 @@ const commands = [
   generateCommand,
   chatCommand,
   evalCommand,
+  benchCommand,
   planCommand,
   convertCommand,
   inspectCommand,

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { goldensPath, sharedPath, skipReason } from "@kvfold/core/testing";
 import { pagePath } from "@kvfold/demo-model";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, type TestContext } from "vitest";
+import type { BenchRow } from "../src/bench/bench-row.js";
 import type { EvalRow } from "../src/eval-row.js";
 import type { PolicyPlan } from "../src/model/plan.js";
 import { commandModule, kvfold, kvfoldJson, startKvfold } from "./run-kvfold.js";
@@ -12,7 +13,7 @@ import { commandModule, kvfold, kvfoldJson, startKvfold } from "./run-kvfold.js"
 const folder = mkdtempSync(join(tmpdir(), "kvfold-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const timeout = 120_000;
-/** For tests whose time counts: the same backend on every machine. */
+/** For tests whose time or exact bytes count: the same backend on every machine, with the reference store. */
 const portable = ["--backend", "wasm"];
 const stories = sharedPath("models/stories260K");
 const smollm2 = sharedPath("models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
@@ -34,7 +35,18 @@ describe("kvfold", { timeout }, () => {
   it("shows its command table, on one screen, without arguments", async () => {
     const { code, stdout } = await kvfold([]);
     expect(code).toBe(0);
-    for (const name of ["generate", "chat", "eval", "plan", "convert", "inspect", "policies", "doctor", "demo"]) {
+    for (const name of [
+      "generate",
+      "chat",
+      "eval",
+      "bench",
+      "plan",
+      "convert",
+      "inspect",
+      "policies",
+      "doctor",
+      "demo",
+    ]) {
       expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
     }
     expect(stdout.split("\n").length).toBeLessThanOrEqual(25);
@@ -140,9 +152,10 @@ describe("kvfold eval", { timeout }, () => {
       "--tokens",
       "70",
       ...policies,
+      ...portable,
     );
     expect(json).toMatchObject({ model: "demo", tokens: 70 });
-    expect(Object.keys(json)).toEqual(["model", "tokens", "results"]);
+    expect(Object.keys(json)).toEqual(["model", "cache", "tokens", "results"]);
     expect(json.results.map(({ policy }) => policy)).toEqual(specs);
     for (const row of json.results) {
       expect(Object.keys(row)).toEqual([
@@ -168,6 +181,19 @@ describe("kvfold eval", { timeout }, () => {
     expect(plan.results.map(({ entries }) => entries)).toEqual(json.results.map(({ entries }) => entries));
   });
 
+  it("needs at most a page a head more than plan foretells, on the best backend here", async () => {
+    const args = ["--text", pagePath, "--tokens", "70", ...policies];
+    const { results } = await kvfoldJson<{ results: readonly EvalRow[] }>("eval", "demo", ...args);
+    const plan = await kvfoldJson<Plan>("plan", "demo", "--context", "70", ...policies);
+    const pages = 4 * 8 * 16 * 2 * 32 * 4; // layers, KV heads, entries of a page, key and value, channels, float32
+    for (const [i, { entries, liveBytes }] of results.entries()) {
+      const { entries: planned, bytesPerSequence } = plan.results[i] as PolicyPlan;
+      expect(entries).toBe(planned);
+      expect(liveBytes).toBeGreaterThanOrEqual(bytesPerSequence);
+      expect(liveBytes).toBeLessThanOrEqual(1.05 * (bytesPerSequence + pages));
+    }
+  });
+
   it("shows the same as a table, without control characters when piped", async () => {
     const { code, stdout } = await kvfold([
       "eval",
@@ -178,6 +204,7 @@ describe("kvfold eval", { timeout }, () => {
       "40",
       "--policy",
       "tova:budget=8",
+      ...portable,
     ]);
     expect(code).toBe(0);
     const [head, row] = stdout.split("\n");
@@ -200,6 +227,23 @@ describe("kvfold eval", { timeout }, () => {
     expect(hasControlCharacters(stdout)).toBe(false);
   });
 
+  it("keeps entries in fewer bytes where the backend can, and says what is needed where not", async (context) => {
+    const args = ["eval", "demo", "--text", pagePath, "--tokens", "64", "--policy", "full"];
+    const refused = await kvfold([...args, "--cache", "bf16", ...portable]);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toContain("npm install @kvfold/kernels-cpu");
+    expect(await kvfold([...args, "--cache", "f64"])).toMatchObject({ code: 2, stdout: "" });
+    await needNative(context);
+    const ratioOf = async (type: string) => {
+      const json = await kvfoldJson<{ cache: string; results: readonly EvalRow[] }>(...args, "--cache", type);
+      expect(json.cache).toBe(type);
+      return json.results[0]?.byteRatio as number;
+    };
+    const plain = await ratioOf("f32");
+    expect((await ratioOf("bf16")) / plain).toBeGreaterThan(1.8);
+    expect((await ratioOf("int8")) / plain).toBeGreaterThan(3);
+  });
+
   it("measures recall, and null what was not asked for", async () => {
     const { results } = await kvfoldJson<{ results: readonly EvalRow[] }>("eval", "demo", "--recall", ...portable);
     expect(results.length).toBe(1);
@@ -219,6 +263,98 @@ describe("kvfold eval", { timeout }, () => {
     const { code, stderr } = await kvfold(["eval", "demo", "--text", path, "--tokens", "500"]);
     expect(code).toBe(0);
     expect(stderr).toMatch(/the text has only \d+ tokens/);
+  });
+});
+
+describe("kvfold bench", { timeout }, () => {
+  const small = ["--prompt", "8", "--gen", "4", "--repeat", "2"];
+
+  it("measures every policy at every depth; what the cache holds is counted exactly", async () => {
+    const specs = ["full", "window:recent=12"];
+    const json = await kvfoldJson<Record<string, unknown> & { results: readonly BenchRow[] }>(
+      "bench",
+      "demo",
+      ...small,
+      "--depth",
+      "40,0",
+      ...specs.flatMap((spec) => ["--policy", spec]),
+      ...portable,
+    );
+    expect(Object.keys(json)).toEqual(["model", "backend", "detail", "prompt", "gen", "repeat", "results"]);
+    expect(json).toMatchObject({ model: "demo", backend: "wasm", prompt: 8, gen: 4, repeat: 2 });
+    expect(json.results.map(({ policy, depth }) => [depth, policy])).toEqual([
+      [0, "full"],
+      [0, "window:recent=12"],
+      [40, "full"],
+      [40, "window:recent=12"],
+    ]);
+    for (const row of json.results) {
+      expect(Object.keys(row)).toEqual([
+        "policy",
+        "weights",
+        "cache",
+        "threads",
+        "depth",
+        "prefillTokensPerSecond",
+        "decodeTokensPerSecond",
+        "spread",
+        "entries",
+        "liveBytes",
+        "compressionRatio",
+      ]);
+      expect(row).toMatchObject({ weights: "F32", cache: "f32", threads: 1 });
+      expect(row.prefillTokensPerSecond).toBeGreaterThan(0);
+      expect(row.decodeTokensPerSecond).toBeGreaterThan(0);
+      expect(row.spread.prefill).toBeGreaterThanOrEqual(0);
+      expect(row.spread.decode).toBeGreaterThanOrEqual(0);
+    }
+    const lanes = 4 * 8;
+    expect(json.results.map(({ entries }) => entries)).toEqual([4, 4, 44, 16].map((tokens) => tokens * lanes));
+    expect(json.results[2]).toMatchObject({ compressionRatio: 1, liveBytes: 44 * lanes * 2 * 32 * 4 });
+  });
+
+  it("shows a table, and dashes for what was not asked for", async () => {
+    const args = ["bench", "demo", "--prompt", "8", "--gen", "0", "--repeat", "1", "--policy", "full", ...portable];
+    const { code, stdout, stderr } = await kvfold(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^demo: backend wasm \(.*\), weights F32, cache f32$/m);
+    expect(stdout).toMatch(/^full +0 +[\d,.]+ +0\.0 % +- +- +256 +1\.00 +64\.00 KiB$/m);
+    expect(hasControlCharacters(stdout)).toBe(false);
+  });
+
+  it("says when the text is longer than the model knows, and when decisions are forced", async () => {
+    const args = ["bench", "demo", "--prompt", "0", "--gen", "1", "--repeat", "1", "--depth", "1024"];
+    const { code, stderr } = await kvfold([...args, "--policy", "dmc:force=4", ...portable]);
+    expect(code).toBe(0);
+    expect(stderr).toContain("1025 tokens are more than the context of 1024");
+    expect(stderr).toContain("the text is meaningless");
+  });
+
+  it.each([
+    [["--prompt", "0", "--gen", "0"], 2, "leave nothing to measure"],
+    [["--depth", "0,-1"], 2, "It must be a whole number from 0 up"],
+    [["--depth", ""], 2, "It must be a whole number from 0 up"],
+    [["--repeat", "0"], 2, "It must be a whole number from 1 up"],
+    [["--threads", "0"], 2, "It must be a whole number from 1 up"],
+    [["--weights", "Q9"], 2, "Allowed choices are file, F32, BF16"],
+    [["--threads", "2", ...portable], 1, 'The number of threads of "wasm" cannot be set'],
+    [["--weights", "Q8_0", ...portable], 1, "Packed weights need the native backend"],
+    [["--cache", "int8", ...portable], 1, "npm install @kvfold/kernels-cpu"],
+  ])("refuses %o", async (args, exit, message) => {
+    const { code, stdout, stderr } = await kvfold(["bench", "demo", ...small, ...args]);
+    expect({ code, stdout }).toEqual({ code: exit, stdout: "" });
+    expect(stderr).toContain(message);
+  });
+
+  it("sets threads, weights and storage on the backend native", async (context) => {
+    await needNative(context);
+    const { results } = await kvfoldJson<{ results: readonly BenchRow[] }>(
+      "bench",
+      "demo",
+      ...small,
+      ...["--threads", "1", "--weights", "Q8_0", "--cache", "bf16", "--backend", "native"],
+    );
+    expect(results[0]).toMatchObject({ policy: "full", weights: "Q8_0", cache: "bf16", threads: 1 });
   });
 });
 
@@ -346,6 +482,13 @@ describe("kvfold demo", { timeout }, () => {
     expect(hasControlCharacters(stdout)).toBe(false);
   });
 });
+
+/** Skips a test where the command has no native backend: a strict installation without `@kvfold/kernels-cpu`. */
+async function needNative({ skip }: TestContext): Promise<void> {
+  const { backends } = await kvfoldJson<{ backends: readonly { name: string; available: boolean }[] }>("doctor");
+  if (backends.some(({ name, available }) => name === "native" && available)) return;
+  skip("the command does not find the backend native here");
+}
 
 function hasControlCharacters(text: string): boolean {
   return [...text].some((character) => character < " " && character !== "\n");

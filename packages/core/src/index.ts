@@ -1,4 +1,4 @@
-export type { BackendRow, LoadedBackend, MissingBackend } from "./backends/backend-row.js";
+export type { BackendRow, BackendSettings, LoadedBackend, MissingBackend } from "./backends/backend-row.js";
 export { backendTable } from "./backends/backend-table.js";
 export { type BackendChoice, type ChooseBackendOptions, chooseBackend } from "./backends/choose-backend.js";
 export { type BackendStatus, listBackends } from "./backends/list-backends.js";

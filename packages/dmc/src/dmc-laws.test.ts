@@ -16,6 +16,12 @@ function shapeTokens(options: DmcOptions): NonNullable<LawSubject["shapeTokens"]
   };
 }
 
+/** Stores that round entries, and how far outputs may then be from those over float32 entries, for values near 1. */
+const codecs = [
+  { name: "bf16", tolerance: 0.015 },
+  { name: "int8", tolerance: 0.03 },
+];
+
 function row(options: DmcOptions): PolicyRow {
   const resolved = resolveDmcOptions(options);
   const edge = mergeEdge(resolved.threshold);
@@ -38,4 +44,12 @@ describePolicies([
   row({ window: null }),
   row({ neuron: "first", window: 4 }),
   row({ threshold: 0.3 }),
+  ...codecs.flatMap((codec) =>
+    [row({}), row({ window: 3 }), row({ window: null })].map((plain) => ({
+      ...plain,
+      name: `${plain.policy().name} in ${codec.name}`,
+      backends: backends.filter((name) => name === "native"), // the only one whose store rounds
+      codec,
+    })),
+  ),
 ]);

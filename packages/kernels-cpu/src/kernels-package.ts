@@ -1,13 +1,17 @@
 import type { KernelsPackage } from "@kvfold/core";
 import { loadKernels } from "./load-kernels.js";
 
-/** Loads the addon, after a trial in a child process, and says what it runs on; never throws. */
-export const probe: KernelsPackage["probe"] = () => {
+/** Loads the addon, after a trial in a child process, applies the settings, and says what it runs on; never throws. */
+export const probe: KernelsPackage["probe"] = ({ threads: wanted } = {}) => {
   try {
-    const kernels = loadKernels();
+    const kernels = loadKernels(wanted === undefined ? {} : { threads: wanted });
     if (!kernels.available) return kernels;
     const { instructionSet, threads } = kernels;
-    return { available: true, detail: `${instructionSet}, ${threads} ${threads === 1 ? "thread" : "threads"}` };
+    return {
+      available: true,
+      threads,
+      detail: `${instructionSet}, ${threads} ${threads === 1 ? "thread" : "threads"}`,
+    };
   } catch (error) {
     return { available: false, reason: error instanceof Error ? error.message : String(error) };
   }

@@ -15,7 +15,10 @@ export interface KvCacheOptions {
   readonly headDim: number;
   /** Sequences in the batch. Default 1; `addRows` adds more. */
   readonly rows?: number;
-  /** Storage of closed entries in layers whose policy asks for none. Default `f32`. */
+  /**
+   * Storage of closed entries in layers whose policy asks for none. `f32` (the default) on every backend; `bf16` and
+   * `int8` where the backend's store has them: `native` (`@kvfold/kernels-cpu`).
+   */
   readonly codec?: string;
   /** Makes the stores. Default: what the current backend registered, else the reference store. */
   readonly store?: StoreFactory;

@@ -37,9 +37,15 @@ export class LanguageModel {
     return this.decoder.config;
   }
 
-  /** A cache of this model's shape; dispose it. */
-  createCache(policy: CachePolicy, options: { readonly rows?: number } = {}): KvCache {
-    return this.decoder.createCache(policy, options.rows);
+  /**
+   * A cache of this model's shape; dispose it.
+   *
+   * @param options.rows sequences in the batch, default 1
+   * @param options.codec storage of its entries: `f32` (default), or `bf16` and `int8` on the backend `native`
+   * @throws KvfoldError `cache-codec` when the backend's store does not have the codec
+   */
+  createCache(policy: CachePolicy, options: { readonly rows?: number; readonly codec?: string } = {}): KvCache {
+    return this.decoder.createCache(policy, options.rows, options.codec);
   }
 
   /** See {@link Decoder.forward}. */

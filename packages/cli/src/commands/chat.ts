@@ -4,7 +4,7 @@ import type { ChatSession as Session } from "@kvfold/models";
 import { Command } from "commander";
 import { openModel } from "../model/open-model.js";
 import { defaultSpec } from "../model/policies.js";
-import { backendOption, commonOptions, policyOption, positiveNumber, wholeNumber } from "../options.js";
+import { backendOption, cacheOption, commonOptions, policyOption, positiveNumber, wholeNumber } from "../options.js";
 import { bytes, figure } from "../terminal/figures.js";
 import { Interrupted, onInterrupt } from "../terminal/interruptible.js";
 import { note } from "../terminal/output.js";
@@ -14,6 +14,7 @@ interface Options {
   readonly maxTokens: number;
   readonly temperature: number;
   readonly seed?: number;
+  readonly cache: string;
   readonly backend: string;
 }
 
@@ -30,6 +31,7 @@ export function chatCommand(): Command {
     .option("--max-tokens <n>", "most tokens of an answer", wholeNumber(1), 512)
     .option("--temperature <t>", "randomness; 0 takes the most likely token", positiveNumber, 0)
     .option("--seed <s>", "seed of the draws", wholeNumber(0))
+    .addOption(cacheOption())
     .addOption(backendOption())
     .action(run);
 }
@@ -42,7 +44,7 @@ async function run(name: string, options: Options): Promise<void> {
   );
   const { ChatSession, encodeChat } = await import("@kvfold/models");
   encodeChat(model.tokenizer, [{ role: "user", content: "" }]); // a base model is refused before the first message
-  const session = new ChatSession(model, (policies[0] as (typeof policies)[number]).policy);
+  const session = new ChatSession(model, (policies[0] as (typeof policies)[number]).policy, { codec: options.cache });
   const lines = createInterface({
     input: process.stdin,
     output: process.stderr,

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { type EvalRow, evalRow } from "../eval-row.js";
 import { noteLongContext, type OpenedModel, openModel } from "../model/open-model.js";
 import { defaultSpecs } from "../model/policies.js";
-import { backendOption, commonOptions, jsonOption, policiesOption, wholeNumber } from "../options.js";
+import { backendOption, cacheOption, commonOptions, jsonOption, policiesOption, wholeNumber } from "../options.js";
 import { bytes, figure } from "../terminal/figures.js";
 import { interruptible } from "../terminal/interruptible.js";
 import { note, printJson, printTable } from "../terminal/output.js";
@@ -15,6 +15,7 @@ interface Options {
   readonly recall?: boolean;
   readonly policy?: readonly string[];
   readonly tokens?: number;
+  readonly cache: string;
   readonly backend: string;
   readonly json?: boolean;
 }
@@ -32,6 +33,7 @@ export function evalCommand(): Command {
     .option("--recall", "associative recall: facts are stated, prose follows, one is asked")
     .addOption(policiesOption())
     .option("--tokens <n>", "tokens of the text (default: all, at most the trained context)", wholeNumber(2))
+    .addOption(cacheOption())
     .addOption(backendOption())
     .addOption(jsonOption())
     .action(run);
@@ -44,9 +46,9 @@ async function run(name: string, options: Options): Promise<void> {
   const text = options.text === undefined ? undefined : await readText(options.text);
   const opened = await openModel(name, (config) => options.policy ?? defaultSpecs(config), options.backend);
   const tokens = text === undefined ? undefined : chooseTokens(opened, text, options);
-  const rows = await interruptible((signal) => evaluate(opened, tokens, options.recall === true, signal));
+  const rows = await interruptible((signal) => evaluate(opened, tokens, options, signal));
   if (options.json) {
-    printJson({ model: name, tokens: tokens?.length ?? rows[0]?.tokens, results: rows });
+    printJson({ model: name, cache: options.cache, tokens: tokens?.length ?? rows[0]?.tokens, results: rows });
     return;
   }
   printTable(
@@ -82,7 +84,7 @@ async function run(name: string, options: Options): Promise<void> {
 async function evaluate(
   { model, policies }: OpenedModel,
   tokens: Int32Array | undefined,
-  recall: boolean,
+  { recall, cache: codec }: Options,
   signal: AbortSignal,
 ): Promise<EvalRow[]> {
   const { evaluateRecall, evaluateText } = await import("@kvfold/eval");
@@ -90,8 +92,8 @@ async function evaluate(
   const progress = new Progress("evaluating");
   const onProgress = (done: number, total: number) => progress.update(done, total);
   try {
-    const texts = tokens && (await evaluateText({ model, tokens, policies: all, signal, onProgress }));
-    const recalls = recall ? await evaluateRecall({ model, policies: all, signal, onProgress }) : undefined;
+    const texts = tokens && (await evaluateText({ model, tokens, policies: all, codec, signal, onProgress }));
+    const recalls = recall ? await evaluateRecall({ model, policies: all, codec, signal, onProgress }) : undefined;
     return policies.map(({ spec }, i) => evalRow(spec, texts?.[i], recalls?.[i]));
   } finally {
     progress.end();

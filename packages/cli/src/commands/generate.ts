@@ -2,7 +2,15 @@ import { setImmediate } from "node:timers/promises";
 import { Command } from "commander";
 import { noteLongContext, openModel } from "../model/open-model.js";
 import { defaultSpec } from "../model/policies.js";
-import { backendOption, commonOptions, jsonOption, policyOption, positiveNumber, wholeNumber } from "../options.js";
+import {
+  backendOption,
+  cacheOption,
+  commonOptions,
+  jsonOption,
+  policyOption,
+  positiveNumber,
+  wholeNumber,
+} from "../options.js";
 import { Interrupted, interruptible } from "../terminal/interruptible.js";
 import { printJson } from "../terminal/output.js";
 
@@ -11,6 +19,7 @@ interface Options {
   readonly maxTokens: number;
   readonly temperature: number;
   readonly seed?: number;
+  readonly cache: string;
   readonly backend: string;
   readonly json?: boolean;
 }
@@ -26,6 +35,7 @@ export function generateCommand(): Command {
     .option("--max-tokens <n>", "most tokens to generate", wholeNumber(1), 128)
     .option("--temperature <t>", "randomness; 0 takes the most likely token", positiveNumber, 0)
     .option("--seed <s>", "seed of the draws; the same seed gives the same text", wholeNumber(0))
+    .addOption(cacheOption())
     .addOption(backendOption())
     .addOption(jsonOption())
     .action(run);
@@ -44,7 +54,14 @@ async function run(name: string, given: string, options: Options): Promise<void>
   noteLongContext(model, tokens.length + maxTokens);
   await interruptible(async (signal) => {
     const seed = options.seed === undefined ? {} : { seed: options.seed };
-    const generation = model.generate(tokens, { policy, maxTokens, temperature, signal, ...seed });
+    const generation = model.generate(tokens, {
+      policy,
+      codec: options.cache,
+      maxTokens,
+      temperature,
+      signal,
+      ...seed,
+    });
     for await (const { text } of generation) {
       if (!options.json && text !== "") process.stdout.write(text);
       await setImmediate(); // lets Ctrl-C through

@@ -1,4 +1,5 @@
-import type { LanguageModel, ModelConfig } from "@kvfold/models";
+import type { BackendChoice } from "@kvfold/core";
+import type { LanguageModel, ModelConfig, WeightStorage } from "@kvfold/models";
 import { busy } from "../terminal/interruptible.js";
 import { note } from "../terminal/output.js";
 import { Progress } from "../terminal/progress.js";
@@ -10,6 +11,15 @@ import { resolvePath } from "./resolve.js";
 export interface OpenedModel {
   readonly model: LanguageModel;
   readonly policies: readonly NamedPolicy[];
+  readonly backend: BackendChoice;
+}
+
+/** How a model is to be held and run; by default as it is best here. */
+export interface OpenOptions {
+  /** Threads that compute. */
+  readonly threads?: number | undefined;
+  /** How weights are held in memory. Default `auto`. */
+  readonly weights?: WeightStorage;
 }
 
 /**
@@ -22,6 +32,7 @@ export async function openModel(
   name: string,
   specs: (config: ModelConfig) => readonly string[],
   backend: string,
+  { threads, weights = "auto" }: OpenOptions = {},
 ): Promise<OpenedModel> {
   const { backendTable, chooseBackend } = await import("@kvfold/core");
   const { loadLocalModel, readModelConfig } = await import("@kvfold/models");
@@ -30,12 +41,13 @@ export async function openModel(
   const path = await resolvePath(name);
   const config = await readModelConfig(path);
   const policies = await readPolicies(specs(config), config);
-  const choice = await chooseBackend({ prefer: backend });
+  const choice = await chooseBackend({ prefer: backend, threads });
   if (choice.name === "cpu" && backend === "auto") note(`running on the slow backend 'cpu'; 'kvfold doctor' says why.`);
   const progress = new Progress("loading weights");
   try {
-    const model = await busy(() => loadLocalModel(path, { onProgress: (done, total) => progress.update(done, total) }));
-    return { model, policies };
+    const onProgress = (done: number, total: number) => progress.update(done, total);
+    const model = await busy(() => loadLocalModel(path, { weights, onProgress }));
+    return { model, policies, backend: choice };
   } finally {
     progress.end();
   }

@@ -1,3 +1,9 @@
+/** Settings of a backend. They hold for the whole process. */
+export interface BackendSettings {
+  /** Threads that compute. */
+  readonly threads?: number | undefined;
+}
+
 /** What is known of a backend that this machine can run. */
 export interface LoadedBackend {
   /** npm package that provides the backend. */
@@ -6,6 +12,8 @@ export interface LoadedBackend {
   readonly version: string;
   /** What it uses here, for example `"SIMD, 1 thread"` or `"GPU"`. */
   readonly detail: string;
+  /** Threads that compute, the calling one included; absent where the backend does not say. */
+  readonly threads?: number;
 }
 
 /** Why a backend cannot run here, as the end of a sentence: `"not installed (npm install ...)"`. */
@@ -19,9 +27,11 @@ export interface MissingBackend {
 export interface BackendRow {
   /** Name under which the backend registers itself with TensorFlow.js (no underscore). */
   readonly name: string;
+  /** Whether `load` applies {@link BackendSettings.threads}. Default false. */
+  readonly takesThreads?: boolean;
   /**
    * Imports the backend's package, so that the backend is registered with TensorFlow.js under `name`. Never throws:
    * a backend that cannot run here gives the reason.
    */
-  readonly load: () => Promise<LoadedBackend | MissingBackend>;
+  readonly load: (settings: BackendSettings) => Promise<LoadedBackend | MissingBackend>;
 }

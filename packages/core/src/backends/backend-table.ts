@@ -7,7 +7,11 @@ import { loadWasm } from "./load-wasm.js";
 /** Every backend that kvfold knows, best first. A new one plugs in by one row. */
 export const backendTable: readonly BackendRow[] = [
   { name: "cuda", load: () => loadKernelsPackage("cuda", "@kvfold/kernels-cuda") },
-  { name: "native", load: () => loadKernelsPackage("native", "@kvfold/kernels-cpu") },
+  {
+    name: "native",
+    takesThreads: true,
+    load: (settings) => loadKernelsPackage("native", "@kvfold/kernels-cpu", settings),
+  },
   { name: "tensorflow", load: loadTensorflow },
   { name: "wasm", load: loadWasm },
   { name: "cpu", load: loadCpu },

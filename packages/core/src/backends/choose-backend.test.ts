@@ -60,6 +60,31 @@ describe("chooseBackend", () => {
     expect(tf.getBackend()).toBe("cpu");
   });
 
+  it("takes a number of threads only where one can be set", async () => {
+    const given: (number | undefined)[] = [];
+    const threaded: BackendRow = {
+      name: "cpu",
+      takesThreads: true,
+      load: async ({ threads }) => {
+        given.push(threads);
+        return { package: "threaded-package", version: "1.0.0", detail: "", ...(threads ? { threads } : {}) };
+      },
+    };
+    const wasm = portable.filter(({ name }) => name === "wasm");
+    const choice = await chooseBackend({ threads: 3, table: [...wasm, threaded] });
+    expect(choice).toMatchObject({ name: "cpu", threads: 3 });
+    expect(choice.reasons).toEqual([{ name: "wasm", reason: "its number of threads cannot be set" }]);
+    await chooseBackend({ table: [threaded] });
+    expect(given).toEqual([3, undefined]);
+    await expect(chooseBackend({ prefer: "wasm", threads: 2, table: [...wasm, threaded] })).rejects.toThrow(
+      'The number of threads of "wasm" cannot be set. Leave threads out, or choose "cpu".',
+    );
+    await expect(chooseBackend({ threads: 2, table: [ghost, ...wasm] })).rejects.toThrow(
+      "No backend can run here with 2 threads (ghost: its number of threads cannot be set; wasm:",
+    );
+    await expect(chooseBackend({ threads: 1.5 })).rejects.toThrow("threads must be a whole number from 1 up; got 1.5.");
+  });
+
   it("fails when TensorFlow.js refuses to initialise a backend that loaded", async () => {
     tf.registerBackend("refusing", () => Promise.reject(new Error("no device")), 0);
     const loaded = { package: "refusing-package", version: "1.0.0", detail: "" };

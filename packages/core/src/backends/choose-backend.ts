@@ -1,6 +1,6 @@
 import { KvfoldError } from "../errors/kvfold-error.js";
 import { activateBackend } from "./activate-backend.js";
-import type { BackendRow, LoadedBackend } from "./backend-row.js";
+import type { BackendRow, LoadedBackend, MissingBackend } from "./backend-row.js";
 import { backendTable } from "./backend-table.js";
 import { listBackends } from "./list-backends.js";
 
@@ -11,6 +11,11 @@ export interface ChooseBackendOptions {
    * backend cannot run, the call fails and nothing else is used in its place.
    */
   readonly prefer?: string;
+  /**
+   * Threads that compute, from 1 up; default: as the backend sees fit. A number is a demand too: backends whose number of
+   * threads cannot be set are passed over, and a named one fails. Only `native` takes it.
+   */
+  readonly threads?: number | undefined;
   /** Rows to choose from, best first; default every backend that kvfold knows. */
   readonly table?: readonly BackendRow[];
 }
@@ -29,33 +34,56 @@ export interface BackendChoice extends LoadedBackend {
  *
  * @returns what was chosen, its version, and why each better backend was not
  * @throws KvfoldError `backend-unknown` when `prefer` names no backend of the table
- * @throws KvfoldError `backend-unavailable` when the named backend, or for `"auto"` every backend, cannot run here
+ * @throws KvfoldError `backend-unavailable` when the named backend, or for `"auto"` every backend, cannot run here, or not with
+ *   so many threads
+ * @throws KvfoldError `backend-threads` when `threads` is not a whole number from 1 up
  */
 export async function chooseBackend(options: ChooseBackendOptions = {}): Promise<BackendChoice> {
-  const { prefer = "auto", table = backendTable } = options;
-  if (prefer !== "auto") return chooseNamed(prefer, table);
+  const { prefer = "auto", threads, table = backendTable } = options;
+  if (threads !== undefined && !(Number.isSafeInteger(threads) && threads >= 1)) {
+    throw new KvfoldError("backend-threads", `threads must be a whole number from 1 up; got ${threads}.`);
+  }
+  if (prefer !== "auto") return chooseNamed(prefer, table, threads);
   const reasons: { name: string; reason: string }[] = [];
   for (const row of table) {
-    const loaded = await activateBackend(row);
+    const loaded = await activate(row, threads);
     if (!("reason" in loaded)) return { name: row.name, ...loaded, reasons };
     reasons.push({ name: row.name, reason: loaded.reason });
   }
   const failures = reasons.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
-  throw new KvfoldError("backend-unavailable", `No backend can run here (${failures}).`);
+  const wanted = threads === undefined ? "" : ` with ${threads} ${threads === 1 ? "thread" : "threads"}`;
+  throw new KvfoldError("backend-unavailable", `No backend can run here${wanted} (${failures}).`);
 }
 
-async function chooseNamed(prefer: string, table: readonly BackendRow[]): Promise<BackendChoice> {
+/** A backend whose number of threads cannot be set is not even tried when one is asked for. */
+async function activate(row: BackendRow, threads: number | undefined): Promise<LoadedBackend | MissingBackend> {
+  if (threads === undefined || row.takesThreads) return activateBackend(row, { threads });
+  return { reason: "its number of threads cannot be set" };
+}
+
+async function chooseNamed(
+  prefer: string,
+  table: readonly BackendRow[],
+  threads: number | undefined,
+): Promise<BackendChoice> {
   const index = table.findIndex(({ name }) => name === prefer);
   const row = table[index];
   if (row === undefined) {
     const known = table.map(({ name }) => name).join(", ");
     throw new KvfoldError("backend-unknown", `There is no backend "${prefer}"; choose "auto" or one of: ${known}.`);
   }
-  const loaded = await activateBackend(row);
+  if (threads !== undefined && !row.takesThreads) throw fixedThreads(prefer, table);
+  const loaded = await activateBackend(row, { threads });
   if ("reason" in loaded) throw await unavailable(prefer, loaded.reason, table);
   const better = table.slice(0, index);
   const reasons = better.map(({ name }) => ({ name, reason: `not tried, because "${prefer}" was asked for` }));
   return { name: prefer, ...loaded, reasons };
+}
+
+function fixedThreads(prefer: string, table: readonly BackendRow[]): KvfoldError {
+  const able = table.filter(({ takesThreads }) => takesThreads).map(({ name }) => `"${name}"`);
+  const remedy = able.length === 0 ? "Leave threads out." : `Leave threads out, or choose ${able.join(" or ")}.`;
+  return new KvfoldError("backend-unavailable", `The number of threads of "${prefer}" cannot be set. ${remedy}`);
 }
 
 async function unavailable(prefer: string, reason: string, table: readonly BackendRow[]): Promise<KvfoldError> {

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { LoadedBackend, MissingBackend } from "./backend-row.js";
+import type { BackendSettings, LoadedBackend, MissingBackend } from "./backend-row.js";
 import { importOptional } from "./import-optional.js";
 
 /**
@@ -9,21 +9,28 @@ import { importOptional } from "./import-optional.js";
 export interface KernelsPackage {
   /** Version of the package. */
   readonly version: string;
-  /** Looks for the device and the native addon. Must not throw. */
-  probe():
-    | { readonly available: true; readonly detail: string }
+  /** Looks for the device and the native addon, and applies the settings that it knows. Must not throw. */
+  probe(
+    settings?: BackendSettings,
+  ):
+    | { readonly available: true; readonly detail: string; readonly threads?: number }
     | { readonly available: false; readonly reason: string };
 }
 
 /** `load` of a table row for a kernels package that registers the backend `name` when it is imported. */
-export async function loadKernelsPackage(name: string, packageName: string): Promise<LoadedBackend | MissingBackend> {
+export async function loadKernelsPackage(
+  name: string,
+  packageName: string,
+  settings: BackendSettings = {},
+): Promise<LoadedBackend | MissingBackend> {
   const imported = await importOptional<KernelsPackage>(packageName);
   if ("reason" in imported) return imported;
   const { probe, version } = imported.module;
-  const found = probe();
+  const found = probe(settings);
   if (!found.available) return { reason: found.reason };
   if (tf.findBackendFactory(name) === null) {
     return { reason: `${packageName} ${version} did not register a backend named "${name}"` };
   }
-  return { package: packageName, version, detail: found.detail };
+  const threads = found.threads === undefined ? {} : { threads: found.threads };
+  return { package: packageName, version, detail: found.detail, ...threads };
 }

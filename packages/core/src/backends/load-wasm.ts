@@ -15,5 +15,6 @@ export async function loadWasm(): Promise<LoadedBackend> {
     package: "@tensorflow/tfjs-backend-wasm",
     version: version_wasm,
     detail: `${simd === true ? "SIMD" : "no SIMD"}, ${threads === true ? "threads" : "1 thread"}`,
+    ...(threads === true ? {} : { threads: 1 }),
   };
 }

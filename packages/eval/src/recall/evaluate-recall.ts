@@ -10,6 +10,8 @@ import { type RecallTokens, recallTokens } from "./recall-tokens.js";
 export interface EvaluateRecallOptions {
   readonly model: LanguageModel;
   readonly policies: readonly CachePolicy[];
+  /** Storage of the entries: `f32` (default), or `bf16` and `int8` on the backend `native`. */
+  readonly codec?: string | undefined;
   /** Numbers of facts stated. Default 1, 4. */
   readonly facts?: readonly number[] | undefined;
   /** Words of prose between the facts and the question. Default 0, 64. */
@@ -66,7 +68,7 @@ interface Tally {
  * @throws KvfoldError `recall-options` for numbers out of range or empty lists
  */
 export async function evaluateRecall(options: EvaluateRecallOptions): Promise<RecallResult[]> {
-  const { model, policies, facts = [1, 4], distances = [0, 64], samples = 16, seed = 0 } = options;
+  const { model, policies, codec = "f32", facts = [1, 4], distances = [0, 64], samples = 16, seed = 0 } = options;
   if (
     policies.length === 0 ||
     facts.length === 0 ||
@@ -97,7 +99,7 @@ export async function evaluateRecall(options: EvaluateRecallOptions): Promise<Re
       for (let at = 0; at < tasks.length; at += BATCH) {
         options.signal?.throwIfAborted();
         const batch = tasks.slice(at, at + BATCH);
-        using cache = model.createCache(policy, { rows: batch.length });
+        using cache = model.createCache(policy, { rows: batch.length, codec });
         await answer(model, cache, batch, tallies[c] as Tally);
         stats.push(cache.stats());
         done += batch.length;

@@ -10,6 +10,11 @@ export interface EvaluateTextOptions {
   /** The text, with BOS in front if the model wants one: `model.tokenizer.encode(text)`. At least 2. */
   readonly tokens: ArrayLike<number>;
   readonly policies: readonly CachePolicy[];
+  /**
+   * Storage of the policies' entries: `f32` (default), or `bf16` and `int8` on the backend `native`. The full cache that
+   * they are compared with stays float32.
+   */
+  readonly codec?: string | undefined;
   /** Told after each span: tokens done, and in all (every policy's and the full cache's). */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Stops at the next span; the promise then rejects with the signal's reason. */
@@ -22,7 +27,7 @@ export interface TextResult {
   readonly policy: string;
   /** exp of the mean negative log-likelihood of tokens 1 to n - 1. */
   readonly perplexity: number;
-  /** Mean Kullback-Leibler divergence to the full cache's next-token distribution, in nats; 0 for `full`. */
+  /** Mean Kullback-Leibler divergence to the full cache's next-token distribution, in nats; 0 for `full` in float32. */
   readonly kld: number;
   /** Part of positions, 0..1, at which the most likely token is that of the full cache. */
   readonly top1Agreement: number;
@@ -52,10 +57,10 @@ const TIMED = 32;
  * 32 tokens are decoded one by one under every policy, and timed.
  *
  * @returns one result a policy, in the given order
- * @throws KvfoldError `eval-text` for fewer than 2 tokens or no policy
+ * @throws KvfoldError `eval-text` for fewer than 2 tokens or no policy; `cache-codec` when the backend's store lacks the codec
  */
 export async function evaluateText(options: EvaluateTextOptions): Promise<TextResult[]> {
-  const { model, policies, onProgress, signal } = options;
+  const { model, policies, codec = "f32", onProgress, signal } = options;
   const tokens = Int32Array.from(options.tokens);
   if (tokens.length < 2) {
     throw new KvfoldError("eval-text", `A text of ${tokens.length} tokens has nothing to score; give at least 2.`);
@@ -63,11 +68,11 @@ export async function evaluateText(options: EvaluateTextOptions): Promise<TextRe
   if (policies.length === 0) throw new KvfoldError("eval-text", "Give at least one policy to evaluate.");
   const runs: PolicyRun[] = [];
   try {
-    const reference = new PolicyRun(model, full());
+    const reference = new PolicyRun(model, full(), "f32");
     runs.push(reference);
     const byPolicy = policies.map((policy) => {
-      if (policy.name === reference.policy.name) return reference;
-      const run = new PolicyRun(model, policy);
+      if (codec === "f32" && policy.name === reference.policy.name) return reference;
+      const run = new PolicyRun(model, policy, codec);
       runs.push(run);
       return run;
     });

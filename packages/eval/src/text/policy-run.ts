@@ -23,11 +23,11 @@ export class PolicyRun {
   private timedTokens = 0;
   private timedSeconds = 0;
 
-  constructor(model: LanguageModel, policy: CachePolicy) {
+  constructor(model: LanguageModel, policy: CachePolicy, codec: string) {
     this.model = model;
     this.policy = policy;
     this.chunk = scoringChunk(policy, model.config);
-    this.cache = model.createCache(policy);
+    this.cache = model.createCache(policy, { codec });
   }
 
   /**

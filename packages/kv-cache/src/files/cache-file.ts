@@ -15,7 +15,7 @@ export interface CacheShape {
 export interface CacheHeader extends CacheShape {
   /** Name of the policy that made the entries. */
   readonly policy: string;
-  /** Storage of closed entries. */
+  /** Storage of closed entries in the cache that was saved; the file holds float32. */
   readonly codec: string;
   /** Logical tokens of each row. */
   readonly tokens: readonly number[];

@@ -12,6 +12,8 @@ export interface DecodeCacheOptions {
   readonly policy: CachePolicy;
   /** The model that will go on with the cache; must be the one in the file. Default: not checked. */
   readonly shape?: CacheShape;
+  /** Storage of closed entries from now on, see {@link KvCache}. Default: as in the cache that was saved. */
+  readonly codec?: string;
   /** Makes the stores. Default: those of the current backend. */
   readonly store?: StoreFactory;
 }
@@ -20,6 +22,7 @@ export interface DecodeCacheOptions {
  * A cache from the bytes of {@link encodeCache}.
  *
  * @throws KvfoldError `cache-file` for another format, version, policy or shape, and for damaged files;
+ * `cache-codec` when the backend's store does not have the codec;
  * `safetensors-malformed` when the bytes are no safetensors file
  */
 export function decodeCache(bytes: Uint8Array, options: DecodeCacheOptions): KvCache {
@@ -67,8 +70,9 @@ function checkTensors(file: SafetensorsFile, header: CacheHeader): void {
   }
 }
 
-function restore(file: SafetensorsFile, header: CacheHeader, { policy, store }: DecodeCacheOptions): KvCache {
-  const { layers, queryHeads, kvHeads, headDim, codec, tokens } = header;
+function restore(file: SafetensorsFile, header: CacheHeader, { policy, store, ...given }: DecodeCacheOptions): KvCache {
+  const { layers, queryHeads, kvHeads, headDim, tokens } = header;
+  const { codec = header.codec } = given;
   const own = store ? { store } : {};
   // no rows yet: state that every row has from the start is allocated only once the file is known to hold it
   const cache = new KvCache({ policy, layers, queryHeads, kvHeads, headDim, codec, rows: 0, ...own });

@@ -57,6 +57,16 @@ async function rewritten(
 }
 
 describe("saveCache and loadCache", () => {
+  it("take a cache over into another storage, and say where the file's is not to be had", async () => {
+    const bytes = await rewritten({ codec: "bf16" });
+    const error = errorOf(() => decodeCache(bytes, { policy: policy() }));
+    expect(error.code).toBe("cache-codec");
+    expect(error.message).toContain("'bf16' needs a backend whose store has it");
+    using cache = decodeCache(bytes, { policy: policy(), codec: "f32" });
+    expect(cache.options.codec).toBe("f32");
+    expect(cache.tokens).toEqual([6, 6]);
+  });
+
   it("bring back a cache that goes on as if it had never been away", async () => {
     const path = join(folder, "chat.safetensors");
     using cache = tinyCache(policy(), { rows: 2 });

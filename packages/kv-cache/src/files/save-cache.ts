@@ -27,7 +27,7 @@ export async function saveCache(cache: KvCache, path: string): Promise<void> {
  * Loads a cache that {@link saveCache} wrote; go on with it as if it had never been away.
  *
  * @throws KvfoldError `cache-file` for another format, version, policy or shape, and for damaged files;
- * `file-unreadable`; `safetensors-malformed`
+ * `cache-codec` when the backend's store does not have the codec; `file-unreadable`; `safetensors-malformed`
  */
 export function loadCache(path: string, options: DecodeCacheOptions): KvCache {
   return readCache(openSafetensors(path), options);

@@ -39,7 +39,7 @@ export class ReferenceStore implements LayerStore {
     if (options.codec !== "f32") {
       throw new KvfoldError(
         "cache-codec",
-        `The reference store keeps entries as f32; '${options.codec}' needs a backend whose store has that codec.`,
+        `The reference store keeps entries as f32; '${options.codec}' needs a backend whose store has it. The backend native has bf16 and int8: npm install @kvfold/kernels-cpu, and chooseBackend({ prefer: "native" }).`,
       );
     }
     this.options = options;

@@ -4,12 +4,14 @@ export const tolerance = 1e-5;
 /**
  * Compares what two runs gave for the same tokens.
  *
+ * @param allowed largest difference, absolute
  * @returns one sentence at most
  */
 export function compareOutputs(
   what: string,
   actual: readonly ArrayLike<number>[],
   expected: readonly ArrayLike<number>[],
+  allowed = tolerance,
 ): string[] {
   if (actual.length !== expected.length) {
     return [`${what}: ${actual.length} outputs in place of ${expected.length}`];
@@ -26,7 +28,7 @@ export function compareOutputs(
       }
     }
   });
-  return worst <= tolerance ? [] : [`${what}: differs by ${worst.toExponential(1)}, worst at output ${at}`];
+  return worst <= allowed ? [] : [`${what}: differs by ${worst.toExponential(1)}, worst at output ${at}`];
 }
 
 /** Compares entries of each lane. */

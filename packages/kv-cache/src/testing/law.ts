@@ -19,6 +19,11 @@ export interface LawSubject {
   readonly margin?: (tokens: NewTokens) => number;
   /** Layers of the test caches. Default 2. */
   readonly layers?: number;
+  /**
+   * Storage of the test caches' entries, where it rounds: its name, and how far the outputs of attention may be from those
+   * over float32 entries, absolute, for values near 1. Default: float32.
+   */
+  readonly codec?: { readonly name: string; readonly tolerance: number };
   /** Stores to test with. Default: those of the current backend. */
   readonly store?: StoreFactory;
 }

@@ -5,6 +5,7 @@ import type { CachePolicy } from "../policy.js";
 import type { StoreFactory } from "../store.js";
 import { createStore } from "../store-registry.js";
 import { clearMargin, type DecisionWatch, watchPolicy, watchStore } from "./clear-decisions.js";
+import { tolerance } from "./compare-outputs.js";
 import { drawTexts, type Texts } from "./draw-texts.js";
 import type { LawSubject } from "./law.js";
 import { describeCase, drawCase, type LawCase } from "./law-case.js";
@@ -22,6 +23,8 @@ export interface Bench {
   readonly policy: CachePolicy;
   /** The subject's stores, watched. */
   readonly store: StoreFactory;
+  /** Largest difference, absolute, between outputs over the subject's entries and over float32 ones. */
+  readonly codedTolerance: number;
   /** A cache with one row for each text named, ready to read. Default: all texts. */
   run(rowTexts?: readonly number[], options?: { policy?: CachePolicy; store?: StoreFactory }): LawRun;
   /** Has a cache disposed at the end. */
@@ -81,9 +84,11 @@ async function runCase(
     policy,
     store,
     track,
+    codedTolerance: subject.codec?.tolerance ?? tolerance,
     run: (rowTexts = texts.map((_, i) => i), own = {}) => {
       const rows = rowTexts.length;
-      const cache = new KvCache({ policy, store, ...own, layers, queryHeads, kvHeads, headDim, rows });
+      const codec = subject.codec?.name ?? "f32";
+      const cache = new KvCache({ policy, store, codec, ...own, layers, queryHeads, kvHeads, headDim, rows });
       return new LawRun(track(cache), c, texts, rope, rowTexts);
     },
   };

@@ -13,10 +13,17 @@ export class ChatSession {
   /** Tokens that the cache has seen. */
   private seen: number[] = [];
 
-  /** @param system instructions that stand before the conversation. Default: none (a template may have its own) */
-  constructor(model: LanguageModel, policy: CachePolicy, options: { readonly system?: string } = {}) {
+  /**
+   * @param options.system instructions that stand before the conversation. Default: none (a template may have its own)
+   * @param options.codec storage of the cache's entries, see {@link LanguageModel.createCache}. Default `f32`
+   */
+  constructor(
+    model: LanguageModel,
+    policy: CachePolicy,
+    options: { readonly system?: string; readonly codec?: string } = {},
+  ) {
     this.model = model;
-    this.cache = model.createCache(policy);
+    this.cache = model.createCache(policy, { codec: options.codec ?? "f32" });
     this.messages = options.system === undefined ? [] : [{ role: "system", content: options.system }];
   }
 
@@ -26,7 +33,10 @@ export class ChatSession {
    *
    * @throws KvfoldError `chat-template-missing` for base models
    */
-  async *reply(text: string, options: Omit<GenerateOptions, "cache" | "policy"> = {}): AsyncGenerator<string> {
+  async *reply(
+    text: string,
+    options: Omit<GenerateOptions, "cache" | "codec" | "policy"> = {},
+  ): AsyncGenerator<string> {
     const asked: ChatMessage[] = [...this.messages, { role: "user", content: text }];
     const prompt = encodeChat(this.model.tokenizer, asked, { addGenerationPrompt: true });
     this.keepCommonStart(prompt);

@@ -44,10 +44,14 @@ export class Decoder {
     }
   }
 
-  /** A cache of this model's shape. @param rows sequences in the batch, default 1 */
-  createCache(policy: CachePolicy, rows = 1): KvCache {
+  /**
+   * A cache of this model's shape.
+   * @param rows sequences in the batch, default 1
+   * @param codec storage of its entries, default `f32`; see `KvCacheOptions`
+   */
+  createCache(policy: CachePolicy, rows = 1, codec = "f32"): KvCache {
     const { layers, queryHeads, kvHeads, headDim } = this.config;
-    return new KvCache({ policy, layers, queryHeads, kvHeads, headDim, rows });
+    return new KvCache({ policy, layers, queryHeads, kvHeads, headDim, rows, codec });
   }
 
   /**

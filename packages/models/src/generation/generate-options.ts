@@ -12,6 +12,8 @@ export type Prompt = PromptText | readonly PromptText[];
 export interface GenerateOptions extends SamplingOptions {
   /** Policy of the cache. Default `full`. Not together with `cache`. */
   readonly policy?: CachePolicy;
+  /** Storage of the cache's entries: `f32` (default), or `bf16` and `int8` on the backend `native`. Not together with `cache`. */
+  readonly codec?: string;
   /**
    * A cache of the caller's, one row a prompt: the prompt continues what it holds, and it stays alive afterwards (all
    * tokens but the last generated one are in it then). Default: a new one, freed at the end.
@@ -43,6 +45,7 @@ export function checkGenerateOptions(options: GenerateOptions): void {
   if (!Number.isInteger(logProbabilities) || logProbabilities < 0)
     refuse(`logProbabilities must be a whole number from 0 up; got ${logProbabilities}.`);
   if (options.cache && options.policy) refuse("give either a cache or a policy: a cache already has one.");
+  if (options.cache && options.codec !== undefined) refuse("give either a cache or a codec: a cache already has one.");
 }
 
 function refuse(message: string): never {

@@ -112,5 +112,6 @@ describe.skipIf(path === undefined)(`generate (${path ? "stories260K" : skipReas
     expect(() => model.generate("a", { topP: 2 })).toThrow(/topP/);
     using cache = model.createCache(full(), { rows: 2 });
     expect(() => model.generate("a", { cache })).toThrow(/2 rows/);
+    expect(() => model.generate("a", { cache, codec: "bf16" })).toThrow(/either a cache or a codec/);
   });
 });

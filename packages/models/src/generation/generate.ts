@@ -63,7 +63,8 @@ async function* tokens(
   options: GenerateOptions,
   onEnd: (result: GenerationResult) => void,
 ): AsyncGenerator<GeneratedToken> {
-  const cache = options.cache ?? model.createCache(options.policy ?? full(), { rows: rows.length });
+  const cache =
+    options.cache ?? model.createCache(options.policy ?? full(), { rows: rows.length, codec: options.codec ?? "f32" });
   const clock: Clock = { start: performance.now(), prefillMs: 0, decodeMs: 0, decoded: 0, firstTokenMs: undefined };
   const aborted = () => options.signal?.aborted ?? false;
   try {

@@ -27,7 +27,7 @@ export const allAppendLaw: Law = {
             const { traits } = bench.policy.forLayer({ layer, layers, queryHeads, kvHeads, headDim });
             return causalAttention(tokens, bench.case, bench.case.borrowed ?? traits.borrowed);
           });
-          return compareOutputs(`row ${row}`, run.outputs(row), expected);
+          return compareOutputs(`row ${row}`, run.outputs(row), expected, bench.codedTolerance);
         }),
       ];
     });

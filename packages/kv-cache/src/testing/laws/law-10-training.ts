@@ -28,7 +28,7 @@ export const trainingLaw: Law = {
         return [0, 1].flatMap((row) => {
           const [start, count] = row === 0 ? [0, bench.case.lengths[0]] : [bench.case.lengths[0], 8];
           const own = trained.flatMap((outputs) => outputs.slice(start, (start as number) + (count as number)));
-          return compareOutputs(`document ${row}`, own, run.outputs(row));
+          return compareOutputs(`document ${row}`, own, run.outputs(row), bench.codedTolerance);
         });
       },
     );

@@ -1,5 +1,5 @@
 import type { Attended } from "../../store.js";
-import { compareOutputs, tolerance } from "../compare-outputs.js";
+import { compareOutputs } from "../compare-outputs.js";
 import type { TextTokens } from "../draw-texts.js";
 import { attendOnHost, blankedChannel, turnOnHost, vectorAt } from "../host-attention.js";
 import type { Law } from "../law.js";
@@ -27,7 +27,7 @@ function checkStep(bench: Bench, seen: ViewedStep): string[] {
     const text = bench.texts[row]?.[seen.layer] as TextTokens;
     return seen.lanes.slice(i * text.kvHeads, (i + 1) * text.kvHeads).flatMap((lane, kvHead) => {
       const where = `layer ${seen.layer}, row ${row}, KV head ${kvHead}, token ${seen.step.starts[i]}`;
-      return checkLane(seen, { text, lane, kvHead, row: i, where });
+      return checkLane(seen, { text, lane, kvHead, row: i, where }, bench.codedTolerance);
     });
   });
 }
@@ -41,7 +41,7 @@ interface Place {
   readonly where: string;
 }
 
-function checkLane(seen: ViewedStep, place: Place): string[] {
+function checkLane(seen: ViewedStep, place: Place, allowed: number): string[] {
   const { text, lane, kvHead, where } = place;
   const group = text.queryHeads / text.kvHeads;
   const now = seen.step.starts[place.row] as number;
@@ -57,9 +57,8 @@ function checkLane(seen: ViewedStep, place: Place): string[] {
     const readAt = bySlot ? index : slot.position;
     const key = turnOnHost(own.key, readAt, blanked);
     const stored = seen.traits.rotation === "at-write" ? slot.key : turnOnHost(slot.key, readAt, blanked);
-    if (apart(slot.value, own.value) > tolerance)
-      violations.push(`${where}: entry ${index} is not that of its position`);
-    if (apart(stored, key) > tolerance) {
+    if (apart(slot.value, own.value) > allowed) violations.push(`${where}: entry ${index} is not that of its position`);
+    if (apart(stored, key) > allowed) {
       violations.push(`${where}: the key of entry ${index} is not rotated by position ${readAt}`);
     }
     return { ...slot, key, value: own.value };
@@ -75,7 +74,7 @@ function checkLane(seen: ViewedStep, place: Place): string[] {
     const query = turnOnHost(vectorAt(text, "q", head, now), queryAt, channel);
     const want = attendOnHost(query, visible);
     violations.push(
-      ...compareOutputs(`${where}, query head ${head}`, [outputOf(seen.attended, place.row, head)], [want]),
+      ...compareOutputs(`${where}, query head ${head}`, [outputOf(seen.attended, place.row, head)], [want], allowed),
     );
   }
   return violations;

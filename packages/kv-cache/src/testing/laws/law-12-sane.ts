@@ -59,7 +59,9 @@ function playOut(subject: LawSubject, s: Scenario): string[] {
   };
   const texts = rescale(drawTexts(subject, c), s.numbers);
   const policy = subject.policy();
-  const cache = new KvCache({ policy, layers: c.layers, ...shape, rows, store: subject.store ?? createStore });
+  const codec = subject.codec?.name ?? "f32";
+  const store = subject.store ?? createStore;
+  const cache = new KvCache({ policy, layers: c.layers, ...shape, rows, codec, store });
   const rope = s.rotates ? makeRope(c.headDim) : undefined;
   try {
     const run = new LawRun(
@@ -74,7 +76,7 @@ function playOut(subject: LawSubject, s: Scenario): string[] {
       run.feed(step.map((count, row) => Math.min(count, run.remaining[row] ?? 0)));
       if (i === 0) interrupt(run, s.between, rows);
     });
-    return [...insane(cache, subject), ...wildOutputs(run, texts, rows)];
+    return [...insane(cache, subject), ...wildOutputs(run, texts, rows, 1.0001 + (subject.codec?.tolerance ?? 0))];
   } finally {
     cache.dispose();
     rope?.dispose();
@@ -121,11 +123,11 @@ function insane(cache: KvCache, subject: LawSubject): string[] {
 }
 
 /** Attention averages values, so no output lies outside of them. */
-function wildOutputs(run: LawRun, texts: Texts, rows: number): string[] {
+function wildOutputs(run: LawRun, texts: Texts, rows: number, stretch: number): string[] {
   const most = texts.flat().reduce((best, { v }) => v.reduce((a, x) => Math.max(a, Math.abs(x)), best), 0);
   for (let row = 0; row < rows; row++) {
     for (const output of run.outputs(row)) {
-      const bad = output.find((x) => !(Math.abs(x) <= most * 1.0001));
+      const bad = output.find((x) => !(Math.abs(x) <= most * stretch));
       if (bad !== undefined) return [`an output of row ${row} is ${bad}; values go up to ${most}`];
     }
   }
