@@ -13,7 +13,7 @@ namespace kvfold {
 namespace {
 
 /** Entries of a block; a thread works on a block at a time. */
-constexpr int64_t blockEntries = 256;
+constexpr int64_t blockEntries = 64;
 
 /** Entries that are worth a second thread. */
 constexpr int64_t entriesForThreads = 256;
