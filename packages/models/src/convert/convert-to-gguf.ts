@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { KvfoldError, unreadable } from "@kvfold/core";
 import { ggufByteLength, writeGgufInPieces } from "../gguf/write-gguf.js";
+import { ggufFromFolder } from "./gguf-from-folder.js";
 import { ggufFromGguf } from "./gguf-from-gguf.js";
 import { type GgufWeightType, ggufWeightFormat } from "./gguf-weight-types.js";
 
@@ -22,15 +23,17 @@ export interface GgufConversion {
 }
 
 /**
- * Writes a GGUF file again with its matrices in another type, by the rules and with the bytes of llama.cpp's reference encoder.
- * Vectors (norms, biases) become F32. All metadata, with tokenizer and chat template, are copied as they are, but for
- * `general.file_type` and `general.quantization_version`. Tensors are read, converted and written a few megabytes at a time; the
- * file appears whole or not at all.
+ * Writes a model as a GGUF file, its matrices by the rules and with the bytes of llama.cpp's reference encoder. Vectors (norms,
+ * biases) become F32. Tensors are read, converted and written a few megabytes at a time; the file appears whole or not at all.
  *
- * @param input a GGUF file
+ * From a GGUF file, all metadata (tokenizer and chat template among them) are copied as they are, but for `general.file_type` and
+ * `general.quantization_version`. From a Hugging Face folder they are made for the architectures llama, mistral, qwen2, qwen3 and
+ * smollm3 with a byte-level BPE tokenizer.
+ *
+ * @param input a GGUF file or a Hugging Face folder
  * @param path where to write; must not exist
- * @throws KvfoldError `file-exists`; `storage-not-finite` when a weight does not fit the type; or when the input cannot be
- * read or is not supported
+ * @throws KvfoldError `file-exists`; `storage-not-finite` when a weight does not fit the type; `model-unsupported` or
+ * `tokenizer-unsupported` when GGUF has no form for the model; or when the input cannot be read
  */
 export async function convertToGguf(
   input: string,
@@ -40,8 +43,7 @@ export async function convertToGguf(
   if (existsSync(path)) {
     throw new KvfoldError("file-exists", `${path} exists; name a new file, nothing is overwritten.`);
   }
-  refuseFolder(input);
-  const plan = ggufFromGguf(input, weights);
+  const plan = isFolder(input) ? await ggufFromFolder(input, weights) : ggufFromGguf(input, weights);
   try {
     const totalBytes = ggufByteLength(plan);
     for (const written of writeGgufInPieces(path, plan)) {
@@ -57,17 +59,10 @@ export async function convertToGguf(
   return { keptF16: kept.map(({ name }) => name) };
 }
 
-function refuseFolder(input: string): void {
-  let folder: boolean;
+function isFolder(path: string): boolean {
   try {
-    folder = statSync(input).isDirectory();
+    return statSync(path).isDirectory();
   } catch (cause) {
-    throw unreadable(input, cause);
-  }
-  if (folder) {
-    throw new KvfoldError(
-      "model-unsupported",
-      `${input} is a folder; only GGUF files can be written as GGUF. Make one with llama.cpp's convert_hf_to_gguf.py first.`,
-    );
+    throw unreadable(path, cause);
   }
 }

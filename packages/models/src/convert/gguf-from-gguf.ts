@@ -2,18 +2,14 @@ import { type ByteSource, openFileSource } from "@kvfold/core";
 import { encodePair } from "../gguf/encode-pair.js";
 import { ggufArchitecture } from "../gguf/gguf-architectures.js";
 import { type GgufTensor, parseGgufHeader } from "../gguf/parse-gguf-header.js";
-import type { GgufOutput, GgufOutputTensor } from "../gguf/write-gguf.js";
+import type { GgufOutputTensor } from "../gguf/write-gguf.js";
+import type { GgufPlan } from "./gguf-plan.js";
 import { formatFor, type GgufWeightType, ggufFileType } from "./gguf-weight-types.js";
 import { packedRows } from "./packed-rows.js";
 
 const PIECE_BYTES = 4 << 20;
 /** Said anew; every other pair is copied byte for byte. */
 const REPLACED = new Set(["general.file_type", "general.quantization_version"]);
-
-/** What to write, read from a source that stays open until `close`. */
-export interface GgufPlan extends GgufOutput {
-  close(): void;
-}
 
 /**
  * The file at `path` with its matrices in another type. Names and row order are the file's own, so nothing has to be known of
