@@ -419,6 +419,29 @@ describe("kvfold convert and inspect", { timeout }, () => {
     expect(new Set(inspected.tensors.map(({ storage }) => storage))).toEqual(new Set(["f16"]));
   });
 
+  it("writes a GGUF file that continues a text as its folder does, and overwrites nothing", async () => {
+    const [out, again] = [join(folder, "converted.gguf"), join(folder, "again.gguf")];
+    const converted = await kvfold(["convert", "demo", out, "--weights", "BF16"]);
+    expect(converted).toMatchObject({ code: 0, stdout: `${out} holds demo in BF16\n` });
+    const args = ["It was", "--max-tokens", "6"];
+    const [original, copy] = [await kvfold(["generate", "demo", ...args]), await kvfold(["generate", out, ...args])];
+    expect(copy.stdout).toBe(original.stdout);
+    expect(await kvfold(["convert", "demo", out])).toMatchObject({ code: 1, stdout: "" });
+    expect(await kvfold(["convert", out, out])).toMatchObject({ code: 1, stdout: "" });
+    expect(await kvfold(["convert", out, again])).toMatchObject({ code: 0, stdout: `${again} holds ${out} in Q8_0\n` });
+    const { tensors } = await kvfoldJson<{ tensors: readonly { storage: string }[] }>("inspect", again);
+    expect(new Set(tensors.map(({ storage }) => storage))).toEqual(new Set(["q8_0", "f32"]));
+  });
+
+  it("says which option goes with which output", async () => {
+    const file = await kvfold(["convert", "demo", join(folder, "x.gguf"), "--dtype", "f16"]);
+    expect(file).toMatchObject({ code: 2, stdout: "" });
+    expect(file.stderr).toContain("use --weights");
+    const dir = await kvfold(["convert", "demo", join(folder, "x"), "--weights", "F16"]);
+    expect(dir).toMatchObject({ code: 2, stdout: "" });
+    expect(dir.stderr).toContain("use --dtype");
+  });
+
   it("shows architecture, tokenizer and tensors", async () => {
     const json = await kvfoldJson<Record<string, unknown>>("inspect", "demo");
     expect(json).toMatchObject({

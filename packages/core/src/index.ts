@@ -64,6 +64,7 @@ export { openSharded } from "./safetensors/open-sharded.js";
 export type { SafetensorsEntry } from "./safetensors/parse-header.js";
 export { openSafetensors, type SafetensorsFile } from "./safetensors/safetensors-file.js";
 export { checkRows, missingTensor, targetArray } from "./safetensors/tensor-checks.js";
+export { writeInPieces } from "./safetensors/write-in-pieces.js";
 export {
   encodeSafetensors,
   type SafetensorsInput,

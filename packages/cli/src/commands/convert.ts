@@ -4,32 +4,68 @@ import { commonOptions } from "../options.js";
 import { interruptible } from "../terminal/interruptible.js";
 import { print } from "../terminal/output.js";
 import { Progress } from "../terminal/progress.js";
+import { UsageError } from "../usage-error.js";
 
-/** `kvfold convert IN OUT`: writes a model as a Hugging Face folder. */
-export function convertCommand(): Command {
-  return commonOptions(new Command("convert"))
-    .summary("write a Hugging Face folder")
-    .description("Writes a GGUF file (or another folder) as a Hugging Face folder. Nothing is overwritten.")
-    .argument("<IN>", ".gguf file, folder, hub id, or demo")
-    .argument("<OUT>", "new folder")
-    .addOption(new Option("--dtype <type>", "type of the weights").choices(["f32", "f16", "bf16"]).default("f32"))
-    .action(run);
+/** As in `GGUF_WEIGHT_TYPES` of `@kvfold/models`, which is not loaded to show a help text; the compiler compares them. */
+const WEIGHTS = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1"] as const;
+
+interface ConvertFlags {
+  readonly dtype?: "f32" | "f16" | "bf16";
+  readonly weights?: (typeof WEIGHTS)[number];
 }
 
-async function run(
-  input: string,
-  folder: string,
-  { dtype }: { readonly dtype: "f32" | "f16" | "bf16" },
-): Promise<void> {
+/** `kvfold convert IN OUT`: writes a model as a Hugging Face folder, or as a GGUF file. */
+export function convertCommand(): Command {
+  return commonOptions(new Command("convert"))
+    .summary("write a Hugging Face folder or a GGUF file")
+    .description(
+      "Writes a model as a Hugging Face folder, or as a GGUF file when OUT ends in .gguf. Nothing is overwritten.",
+    )
+    .argument("<IN>", ".gguf file, folder, hub id, or demo")
+    .argument("<OUT>", "new folder, or new .gguf file")
+    .addOption(new Option("--dtype <type>", "weights of a folder (default f32)").choices(["f32", "f16", "bf16"]))
+    .addOption(new Option("--weights <type>", "matrices of a .gguf file (default Q8_0)").choices(WEIGHTS))
+    .action((input: string, out: string, flags: ConvertFlags) =>
+      /\.gguf$/i.test(out) ? toGguf(input, out, flags) : toFolder(input, out, flags),
+    );
+}
+
+async function toFolder(input: string, folder: string, { dtype = "f32", weights }: ConvertFlags): Promise<void> {
+  if (weights !== undefined) {
+    throw new UsageError(
+      `--weights is for .gguf files; name OUT something.gguf, or use --dtype for the folder ${folder}.`,
+    );
+  }
   const { convertToFolder } = await import("@kvfold/models");
   const path = await resolvePath(input);
+  await withProgress((options) => convertToFolder(path, folder, { dtype, ...options }));
+  print(`${folder} holds ${input} in ${dtype}`);
+}
+
+async function toGguf(input: string, file: string, { dtype, weights = "Q8_0" }: ConvertFlags): Promise<void> {
+  if (dtype !== undefined) throw new UsageError(`--dtype is for folders; use --weights for the file ${file}.`);
+  const { convertToGguf } = await import("@kvfold/models");
+  const path = await resolvePath(input);
+  const { keptF16 } = await withProgress((options) => convertToGguf(path, file, { weights, ...options }));
+  print(`${file} holds ${input} in ${weights}`);
+  if (keptF16.length > 0) {
+    const names = keptF16.slice(0, 3).join(", ") + (keptF16.length > 3 ? ", ..." : "");
+    print(`${keptF16.length} matrices stay in F16, their rows are not whole blocks of ${weights}: ${names}`);
+  }
+}
+
+interface Watched {
+  readonly signal: AbortSignal;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+async function withProgress<T>(convert: (options: Watched) => Promise<T>): Promise<T> {
   const progress = new Progress("converting");
   try {
-    await interruptible((signal) =>
-      convertToFolder(path, folder, { dtype, signal, onProgress: (done, total) => progress.update(done, total) }),
+    return await interruptible((signal) =>
+      convert({ signal, onProgress: (done, total) => progress.update(done, total) }),
     );
   } finally {
     progress.end();
   }
-  print(`${folder} holds ${input} in ${dtype}`);
 }

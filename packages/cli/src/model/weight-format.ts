@@ -3,7 +3,7 @@ import type { LanguageModel, WeightStorage } from "@kvfold/models";
 /** `--weights`: formats by the names that model files use, and how the loader calls them. */
 const loaderNames = {
   file: "auto",
-  F32: "dense",
+  F32: "f32",
   BF16: "bf16",
   F16: "f16",
   Q8_0: "q8_0",

@@ -1,6 +1,6 @@
 import { KvfoldError } from "../errors/kvfold-error.js";
 import { dtypeBytes, type SafetensorsDtype, safetensorsDtypes } from "./dtypes.js";
-import { fileSystem } from "./file-source.js";
+import { writeInPieces } from "./write-in-pieces.js";
 
 /** A tensor to write. */
 export interface SafetensorsInput {
@@ -33,33 +33,12 @@ export function writeSafetensors(
  * As {@link writeSafetensors}, but gives the bytes written so far after every piece, so that the caller can show progress and
  * let other work run. Leaving the loop early removes the temporary file and keeps the old one.
  */
-export function* writeSafetensorsInPieces(
+export function writeSafetensorsInPieces(
   path: string,
   tensors: Readonly<Record<string, SafetensorsInput>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Generator<number, void, void> {
-  const fs = fileSystem();
-  const temporary = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
-  let fd: number | undefined;
-  try {
-    fd = fs.openSync(temporary, "wx");
-    let written = 0;
-    for (const piece of pieces(tensors, metadata)) {
-      for (let done = 0; done < piece.byteLength; ) done += fs.writeSync(fd, piece, done);
-      written += piece.byteLength;
-      yield written;
-    }
-    fs.fsyncSync(fd);
-    fs.closeSync(fd);
-    fd = undefined;
-    fs.renameSync(temporary, path);
-  } catch (cause) {
-    if (KvfoldError.isInstance(cause)) throw cause;
-    throw new KvfoldError("file-unwritable", `Cannot write ${path}: ${(cause as Error).message}.`, { cause });
-  } finally {
-    if (fd !== undefined) fs.closeSync(fd);
-    fs.rmSync(temporary, { force: true }); // already renamed when all went well
-  }
+  return writeInPieces(path, pieces(tensors, metadata));
 }
 
 /**

@@ -1,5 +1,5 @@
-import { nearestSigned, signedScales } from "./block-scales.js";
-import { halfBits, halfTable } from "./half-bits.js";
+import { signedCode, signedScales } from "./block-scales.js";
+import { halfTable } from "./half-bits.js";
 import { formatByteLength, notFinite, type StorageType, unpackTarget } from "./storage-type.js";
 
 const VALUES = 32;
@@ -16,18 +16,16 @@ export const q4_0: StorageType = {
   byteLength: (values) => formatByteLength(q4_0, values),
   pack(values) {
     const out = new Uint8Array(formatByteLength(q4_0, values.length));
-    const table = halfTable();
-    const bits = halfBits(signedScales(values, 8));
+    const { bits, inverses } = signedScales(values, 8, (block) => notFinite("q4_0", block));
     for (let block = 0; block < bits.length; block++) {
       const half = bits[block] as number;
-      const scale = table[half] as number;
-      if (!Number.isFinite(scale)) throw notFinite("q4_0", block);
+      const inverse = inverses[block] as number;
       const at = block * BYTES;
       out[at] = half;
       out[at + 1] = half >>> 8;
       for (let i = 0; i < 16; i++) {
-        const low = nearestSigned(values[block * VALUES + i] as number, scale, 8);
-        const high = nearestSigned(values[block * VALUES + 16 + i] as number, scale, 8);
+        const low = signedCode(values[block * VALUES + i] as number, inverse, 8);
+        const high = signedCode(values[block * VALUES + 16 + i] as number, inverse, 8);
         out[at + 2 + i] = low | (high << 4);
       }
     }

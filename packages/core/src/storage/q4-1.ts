@@ -1,5 +1,5 @@
-import { nearestAffine, scalesAndMinima } from "./block-scales.js";
-import { halfBits, halfTable } from "./half-bits.js";
+import { affineCode, scalesAndMinima } from "./block-scales.js";
+import { halfTable } from "./half-bits.js";
 import { formatByteLength, notFinite, type StorageType, unpackTarget } from "./storage-type.js";
 
 const VALUES = 32;
@@ -16,18 +16,16 @@ export const q4_1: StorageType = {
   byteLength: (values) => formatByteLength(q4_1, values),
   pack(values) {
     const out = new Uint8Array(formatByteLength(q4_1, values.length));
-    const table = halfTable();
-    const bits = halfBits(scalesAndMinima(values, 15));
+    const { bits, inverses, minima } = scalesAndMinima(values, 15, (block) => notFinite("q4_1", block));
     const words = new Uint16Array(out.buffer);
-    for (let block = 0; block < bits.length / 2; block++) {
-      const scale = table[bits[2 * block] as number] as number;
-      const minimum = table[bits[2 * block + 1] as number] as number;
-      if (!Number.isFinite(scale + minimum)) throw notFinite("q4_1", block);
+    for (let block = 0; block < inverses.length; block++) {
+      const inverse = inverses[block] as number;
+      const minimum = minima[block] as number;
       words[block * 10] = bits[2 * block] as number;
       words[block * 10 + 1] = bits[2 * block + 1] as number;
       for (let i = 0; i < 16; i++) {
-        const low = nearestAffine(values[block * VALUES + i] as number, scale, minimum, 15);
-        const high = nearestAffine(values[block * VALUES + 16 + i] as number, scale, minimum, 15);
+        const low = affineCode(values[block * VALUES + i] as number, inverse, minimum, 15);
+        const high = affineCode(values[block * VALUES + 16 + i] as number, inverse, minimum, 15);
         out[block * BYTES + 4 + i] = low | (high << 4);
       }
     }

@@ -1,6 +1,6 @@
-import { nearestSigned, signedScales } from "./block-scales.js";
+import { signedCode, signedScales } from "./block-scales.js";
 import { readFifthBits, writeFifthBits } from "./fifth-bits.js";
-import { halfBits, halfTable } from "./half-bits.js";
+import { halfTable } from "./half-bits.js";
 import { formatByteLength, notFinite, type StorageType, unpackTarget } from "./storage-type.js";
 
 const VALUES = 32;
@@ -18,19 +18,17 @@ export const q5_0: StorageType = {
   byteLength: (values) => formatByteLength(q5_0, values),
   pack(values) {
     const out = new Uint8Array(formatByteLength(q5_0, values.length));
-    const table = halfTable();
-    const bits = halfBits(signedScales(values, 16));
+    const { bits, inverses } = signedScales(values, 16, (block) => notFinite("q5_0", block));
     for (let block = 0; block < bits.length; block++) {
       const half = bits[block] as number;
-      const scale = table[half] as number;
-      if (!Number.isFinite(scale)) throw notFinite("q5_0", block);
+      const inverse = inverses[block] as number;
       const at = block * BYTES;
       out[at] = half;
       out[at + 1] = half >>> 8;
       let fifth = 0;
       for (let i = 0; i < 16; i++) {
-        const low = nearestSigned(values[block * VALUES + i] as number, scale, 16);
-        const high = nearestSigned(values[block * VALUES + 16 + i] as number, scale, 16);
+        const low = signedCode(values[block * VALUES + i] as number, inverse, 16);
+        const high = signedCode(values[block * VALUES + 16 + i] as number, inverse, 16);
         out[at + 6 + i] = (low & 15) | ((high & 15) << 4);
         fifth |= ((low >>> 4) << i) | ((high >>> 4) << (16 + i));
       }

@@ -1,6 +1,6 @@
-import { nearestAffine, scalesAndMinima } from "./block-scales.js";
+import { affineCode, scalesAndMinima } from "./block-scales.js";
 import { readFifthBits, writeFifthBits } from "./fifth-bits.js";
-import { halfBits, halfTable } from "./half-bits.js";
+import { halfTable } from "./half-bits.js";
 import { formatByteLength, notFinite, type StorageType, unpackTarget } from "./storage-type.js";
 
 const VALUES = 32;
@@ -18,19 +18,17 @@ export const q5_1: StorageType = {
   byteLength: (values) => formatByteLength(q5_1, values),
   pack(values) {
     const out = new Uint8Array(formatByteLength(q5_1, values.length));
-    const table = halfTable();
-    const bits = halfBits(scalesAndMinima(values, 31));
+    const { bits, inverses, minima } = scalesAndMinima(values, 31, (block) => notFinite("q5_1", block));
     const words = new Uint16Array(out.buffer);
-    for (let block = 0; block < bits.length / 2; block++) {
-      const scale = table[bits[2 * block] as number] as number;
-      const minimum = table[bits[2 * block + 1] as number] as number;
-      if (!Number.isFinite(scale + minimum)) throw notFinite("q5_1", block);
+    for (let block = 0; block < inverses.length; block++) {
+      const inverse = inverses[block] as number;
+      const minimum = minima[block] as number;
       words[block * 12] = bits[2 * block] as number;
       words[block * 12 + 1] = bits[2 * block + 1] as number;
       let fifth = 0;
       for (let i = 0; i < 16; i++) {
-        const low = nearestAffine(values[block * VALUES + i] as number, scale, minimum, 31);
-        const high = nearestAffine(values[block * VALUES + 16 + i] as number, scale, minimum, 31);
+        const low = affineCode(values[block * VALUES + i] as number, inverse, minimum, 31);
+        const high = affineCode(values[block * VALUES + 16 + i] as number, inverse, minimum, 31);
         out[block * BYTES + 8 + i] = (low & 15) | ((high & 15) << 4);
         fifth |= ((low >>> 4) << i) | ((high >>> 4) << (16 + i));
       }

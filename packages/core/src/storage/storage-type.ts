@@ -20,7 +20,8 @@ export interface BlockFormat {
 /** A format that can also be written. */
 export interface StorageType extends BlockFormat {
   /**
-   * Encodes float32 values; plain types round to nearest even, block types to the nearest code.
+   * Encodes float32 values; plain types round to nearest even; block types have the bytes of llama.cpp's
+   * reference encoder.
    * @param values a whole number of blocks
    * @throws KvfoldError `storage-size` when `values` is not a whole number of blocks;
    * `storage-not-finite` when a block type meets NaN, infinity or a scale beyond half precision

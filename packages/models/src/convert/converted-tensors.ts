@@ -46,7 +46,8 @@ function* pieces(source: TensorSource, name: string, dtype: FloatDtype): Generat
   }
 }
 
-function refuseOverflow(name: string, values: Float32Array): void {
+/** @throws KvfoldError `storage-not-finite` when a value would become infinity in half precision */
+export function refuseOverflow(name: string, values: Float32Array): void {
   for (const value of values) {
     if (Math.abs(value) >= F16_OVERFLOW) {
       throw new KvfoldError("storage-not-finite", `Tensor ${name} holds ${value}, too large for f16; use bf16 or f32.`);

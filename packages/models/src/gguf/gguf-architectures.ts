@@ -42,6 +42,12 @@ export function ggufArchitecture(metadata: GgufMetadata, path: string): GgufArch
   return architecture;
 }
 
+/** The architecture that a Hugging Face `model_type` is written as; undefined when there is none. */
+export function ggufArchitectureOf(modelType: string): GgufArchitecture | undefined {
+  const name = modelType === "mistral" ? "llama" : modelType; // a sliding window tells them apart when read
+  return ARCHITECTURES.find((one) => one.modelType === name);
+}
+
 /** Head counts and width, which the order of rows depends on too. */
 export interface GgufHeads {
   readonly queryHeads: number;

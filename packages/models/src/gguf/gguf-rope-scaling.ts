@@ -2,7 +2,7 @@ import { KvfoldError, quoted } from "@kvfold/core";
 import type { GgufSource } from "../weights/open-gguf.js";
 
 /** Llama 3.1's scaling, which GGUF holds as factors only; every published Llama 3.x was trained with these. */
-const LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+export const LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
 
 /**
  * `rope_scaling` of the Hugging Face config, or null: linear and yarn from metadata, llama3 from the `rope_freqs` tensor.
@@ -62,7 +62,7 @@ function llama3Scaling(source: GgufSource, theta: number, ropeDims: number): Rec
 }
 
 /** By how much llama3 scaling divides a frequency (radians per token). */
-function llama3Factor(frequency: number, factor: number): number {
+export function llama3Factor(frequency: number, factor: number): number {
   const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: context } = LLAMA3;
   const turns = (context * frequency) / (2 * Math.PI); // full turns over the original context
   if (turns > high) return 1;

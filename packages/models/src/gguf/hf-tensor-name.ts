@@ -32,3 +32,20 @@ export function hfTensorName(name: string): string {
   const part = top?.[1] ?? "";
   return Object.hasOwn(TOP, part) ? `${TOP[part]}.${top?.[2]}` : name;
 }
+
+/** GGUF name of a Hugging Face tensor, the other way round; undefined when there is none. */
+export function ggufTensorName(name: string): string | undefined {
+  const layer = /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name);
+  const top = /^(.+)\.(weight|bias)$/.exec(name);
+  if (layer !== null) {
+    const [, index, part, kind] = layer;
+    const found = keyOf(LAYER, part);
+    return found && `blk.${index}.${found}.${kind}`;
+  }
+  const found = keyOf(TOP, top?.[1]);
+  return found && `${found}.${top?.[2]}`;
+}
+
+function keyOf(table: Readonly<Record<string, string>>, value: string | undefined): string | undefined {
+  return Object.keys(table).find((key) => table[key] === value);
+}

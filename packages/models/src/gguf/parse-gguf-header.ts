@@ -26,6 +26,10 @@ export interface GgufTensor {
 export interface GgufHeader {
   readonly version: number;
   readonly metadata: GgufMetadata;
+  /** Where each pair (key, type, value) lies in the file, in its order: for copying it as it is. */
+  readonly pairs: ReadonlyMap<string, { readonly byteOffset: number; readonly byteLength: number }>;
+  /** What tensors begin at a multiple of. */
+  readonly alignment: number;
   /** In the order of the file. */
   readonly tensors: ReadonlyMap<string, GgufTensor>;
 }
@@ -45,10 +49,13 @@ export function parseGgufHeader(source: ByteSource): GgufHeader {
   const tensorCount = cursor.count("the number of tensors", LEAST_TENSOR_BYTES);
   const pairCount = cursor.count("the number of metadata pairs", LEAST_PAIR_BYTES);
   const entries = new Map<string, GgufValue>();
+  const pairs = new Map<string, { byteOffset: number; byteLength: number }>();
   for (let i = 0; i < pairCount; i++) {
+    const byteOffset = cursor.offset;
     const key = cursor.string("a metadata key");
     if (entries.has(key)) throw cursor.error(`metadata ${quoted(key)} is there twice`);
     entries.set(key, readMetadataValue(cursor, cursor.u32(), quoted(key)));
+    pairs.set(key, { byteOffset, byteLength: cursor.offset - byteOffset });
   }
   const metadata = new GgufMetadata(entries, source.path);
   if ((metadata.number("split.count") ?? 1) > 1) {
@@ -68,7 +75,7 @@ export function parseGgufHeader(source: ByteSource): GgufHeader {
     tensors.set(info.name, { ...info, byteOffset: dataStart + offset });
   }
   checkRanges(cursor, source.size, tensors);
-  return { version, metadata, tensors };
+  return { version, metadata, pairs, alignment, tensors };
 }
 
 function readVersion(cursor: GgufCursor, path: string): number {

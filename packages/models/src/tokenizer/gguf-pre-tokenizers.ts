@@ -1,5 +1,6 @@
 import { KvfoldError } from "@kvfold/core";
-import { GPT2_PATTERN, type StageJson } from "./tokenizer-stages.js";
+import type { TokenizerJson } from "./tokenizer-json.js";
+import { GPT2_PATTERN, readNormalizers, readPreTokenizers, type StageJson } from "./tokenizer-stages.js";
 
 /** What a `tokenizer.ggml.pre` name stands for, in the terms of a `tokenizer.json`. */
 export interface GgufPreTokenizer {
@@ -61,4 +62,20 @@ export function ggufPreTokenizer(name: string | undefined): GgufPreTokenizer {
       ? "the file names no pre-tokenizer (tokenizer.ggml.pre), as files of 2023 do; convert the model again"
       : `pre-tokenizer "${name.slice(0, 40)}" is not supported`;
   throw new KvfoldError("tokenizer-unsupported", `GGUF: ${problem}. Supported: ${Object.keys(TABLE).join(", ")}.`);
+}
+
+/** The `tokenizer.ggml.pre` name that cuts text as `json` does; undefined when none does. */
+export function ggufPreTokenizerName(json: TokenizerJson): string | undefined {
+  const { normalizer, preTokenizer, model } = json;
+  const rules = rulesOf(normalizer, preTokenizer, model.ignore_merges);
+  return Object.keys(TABLE).find((name) => {
+    const { normalizer, stages, ignoreMerges } = TABLE[name] as GgufPreTokenizer;
+    return rulesOf(normalizer, { type: "Sequence", pretokenizers: stages }, ignoreMerges) === rules;
+  });
+}
+
+/** Stages in the engine's own spelling, so that one rule has one text. */
+function rulesOf(normalizer: unknown, preTokenizer: unknown, ignoreMerges: boolean): string {
+  const normalizers = readNormalizers(normalizer);
+  return JSON.stringify([normalizers, readPreTokenizers(preTokenizer, normalizers), ignoreMerges]);
 }

@@ -31,24 +31,12 @@ if (folder === undefined) {
   });
 
   const encoded = [...goldens.tensors.keys()].filter((name) => /^quantize\.(?!input)/.test(name));
-  const sameBytes = ["quantize.Q8_0", "quantize.BF16", "quantize.F16"];
-
   const input = goldens.readFloat32("quantize.input");
   const storageOf = (name: string) => storageTypes[name.slice(9).toLowerCase() as keyof typeof storageTypes];
 
-  it.each(encoded.filter((name) => sameBytes.includes(name)))("%s: encodes to the same bytes", (name) => {
+  it.each(encoded)("%s: encodes to the same bytes", (name) => {
     expect(storageOf(name).pack(input)).toEqual(goldens.readBytes(name));
   });
-
-  it.each(encoded.filter((name) => !sameBytes.includes(name)))(
-    "%s: every block has the reference's error or less",
-    (name) => {
-      const storage = storageOf(name);
-      const ours = blockErrors(input, storage.unpack(storage.pack(input)));
-      const reference = blockErrors(input, storage.unpack(goldens.readBytes(name)));
-      for (const [block, error] of ours.entries()) expect(error).toBeLessThanOrEqual(reference[block] as number);
-    },
-  );
 
   it("has encoder cases", () => expect(encoded.length).toBeGreaterThanOrEqual(7));
 }
@@ -59,13 +47,4 @@ function firstDifference(actual: Float32Array, expected: Float32Array): string |
     if (!Object.is(actual[i], expected[i])) return `value ${i}: ${actual[i]}, expected ${expected[i]}`;
   }
   return undefined;
-}
-
-/** Sum of squared errors of each block of 32. */
-function blockErrors(input: Float32Array, output: Float32Array): number[] {
-  const errors = new Array<number>(input.length / 32).fill(0);
-  for (let i = 0; i < input.length; i++) {
-    errors[i >>> 5] = (errors[i >>> 5] as number) + ((input[i] as number) - (output[i] as number)) ** 2;
-  }
-  return errors;
 }

@@ -23,3 +23,9 @@ export const ggmlFormats: ReadonlyMap<number, BlockFormat> = new Map<number, Blo
   [23, iq4Xs],
   [30, storageTypes.bf16],
 ]);
+
+/** Number of a format in ggml.h. */
+export function ggmlTypeNumber(format: BlockFormat): number {
+  for (const [number, known] of ggmlFormats) if (known === format) return number;
+  throw new Error(`${format.name} has no number in ggml.h`); // cannot happen: storage types are all in the table
+}
