@@ -94,9 +94,7 @@ export class NativeStepRecorder implements StepRecorder {
 
   /** Memory of a tensor that is gone. @returns false when it is no recording's */
   give(buffer: ArrayBuffer): boolean {
-    const owner = this.#owners.get(buffer);
-    owner?.give(buffer);
-    return owner !== undefined;
+    return this.#owners.get(buffer)?.give(buffer) ?? false;
   }
 
   /** While recording: values come from outside of the backend; an error unless {@link input} says how they come again. */
@@ -181,15 +179,17 @@ class Recorded implements RecordedStep {
     return buffer;
   }
 
-  give(buffer: ArrayBuffer): void {
-    if (!this.#used.delete(buffer)) return;
+  /** @returns false for memory that went back to the pool with this recording and is someone else's now */
+  give(buffer: ArrayBuffer): boolean {
+    if (!this.#used.delete(buffer)) return false;
     if (this.#disposed) {
       this.#pool.give(buffer);
-      return;
+      return true;
     }
     const list = this.#free.get(buffer.byteLength);
     if (list === undefined) this.#free.set(buffer.byteLength, [buffer]);
     else list.push(buffer);
+    return true;
   }
 }
 
