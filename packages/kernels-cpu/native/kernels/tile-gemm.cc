@@ -102,9 +102,8 @@ void storeTile(const float* tile, const float* bias, float* y, int64_t yStride, 
 }
 
 // Tiles 0 to 3 hold the sums of two strips of outputs by two of rows, 4 and 5 weights, 6 and 7 activations.
-void multiplyPair(const TilePlan& plan, const uint16_t* weights, int64_t weightStrip, const uint16_t* x, int64_t xStrip,
+void multiplyPair(const TilePlan& plan, int xTerms, const uint16_t* weights, int64_t weightStrip, const uint16_t* x, int64_t xStrip,
                   int64_t depths, bool two, float (*sums)[256]) {
-  const int xTerms = plan.xTerms[0];
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
@@ -132,13 +131,13 @@ void multiplyPair(const TilePlan& plan, const uint16_t* weights, int64_t weightS
   _tile_stored(3, sums[3], 64);
 }
 
-void multiply(const TilePlan& plan, const uint16_t* weights, int64_t weightStrip, const uint16_t* x, int64_t xStrip,
+void multiply(const TilePlan& plan, int xTerms, const uint16_t* weights, int64_t weightStrip, const uint16_t* x, int64_t xStrip,
               int64_t depths, const float* bias, float* y, int64_t yStride, int64_t outputs, int64_t rows) {
   const TileConfig config;
   _tile_loadconfig(&config);
   alignas(64) float sums[4][256];
   for (int64_t row = 0; row < rows; row += 2 * tileSide) {
-    multiplyPair(plan, weights, weightStrip, x + row / tileSide * xStrip, xStrip, depths, rows - row > tileSide, sums);
+    multiplyPair(plan, xTerms, weights, weightStrip, x + row / tileSide * xStrip, xStrip, depths, rows - row > tileSide, sums);
     for (int part = 0; part < 4; part++) {
       const int64_t output = (part & 1) * tileSide, first = row + (part >> 1) * tileSide;
       storeTile(sums[part], bias == nullptr ? nullptr : bias + output, y + first * yStride + output, yStride,

@@ -26,9 +26,10 @@ struct TileGemmKernels {
 
   /**
    * Two strips of 16 outputs times `xStrips` strips of 16 rows, by pairs, for `depths` tiles each; adds the bias and
-   * stores to `y`, rows `yStride` apart, `outputs <= 32` and `rows` of them. Strips are `strip` numbers apart.
+   * stores to `y`, rows `yStride` apart, `outputs <= 32` and `rows` of them. Strips are `strip` numbers apart; `xTerms` are
+   * packed of x, of which the plan takes the first ones.
    */
-  void (*multiply)(const TilePlan& plan, const uint16_t* weights, int64_t weightStrip, const uint16_t* x, int64_t xStrip,
+  void (*multiply)(const TilePlan& plan, int xTerms, const uint16_t* weights, int64_t weightStrip, const uint16_t* x, int64_t xStrip,
                    int64_t depths, const float* bias, float* y, int64_t yStride, int64_t outputs, int64_t rows);
 };
 

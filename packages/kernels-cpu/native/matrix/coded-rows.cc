@@ -8,7 +8,7 @@ namespace kvfold {
 namespace {
 
 // A piece of work reads at least this much of the weights: less would cost more to hand out than to do.
-constexpr int64_t pieceBytes = 16384;
+constexpr int64_t pieceBytes = 8192;
 
 CodedGemvFunction codedFunction(WeightFormat format, int digits) {
   return digits == 0 ? nullptr : kernels().codedGemv->gemv[static_cast<int>(format)][digits - 1];

@@ -27,7 +27,7 @@ bool hiddenOfFew(const GatedMlp& mlp, const float* x, int64_t rows, float* gate,
 }
 
 bool hiddenOfMany(const GatedMlp& mlp, const float* x, int64_t rows, float* gate, float* up) {
-  if (!packedLinear(mlp.gate, x, rows, gate) || !packedLinear(mlp.up, x, rows, up)) return false;
+  if (!linearGroup({{mlp.gate, mlp.up, {}}, 2, {gate, up, nullptr}}, x, rows)) return false;
   const auto activate = kernels().activation->gate[static_cast<int>(mlp.activation)];
   const int64_t hidden = mlp.gate.outputs;
   parallelWork(rows, activationCost * static_cast<double>(hidden), [&](int64_t begin, int64_t end) {

@@ -3,6 +3,7 @@
 #include "../system/memory-pool.h"
 #include "../system/thread-pool.h"
 #include "coded-rows.h"
+#include "tile-linear.h"
 
 namespace kvfold {
 namespace {
@@ -16,6 +17,11 @@ int64_t quadsOf(const PackedLinear& layer) { return (layer.outputs + quad - 1) /
 
 bool linearGroup(const LinearGroup& group, const float* x, int64_t rows) {
   if (rows > onePassRows) {
+    bool tiles = activationDigits() > 0;
+    for (int i = 0; i < group.count; i++) tiles = tiles && tilesFit(group.layers[i].format) && group.layers[i].outputs > 0;
+    if (tiles && group.layers[0].inputs > 0) {
+      return tileLinears(group.layers, group.count, x, rows, group.y, activationDigits());
+    }
     for (int i = 0; i < group.count; i++) {
       if (!packedLinear(group.layers[i], x, rows, group.y[i])) return false;
     }

@@ -57,7 +57,7 @@ bool packedLinear(const PackedLinear& layer, const float* x, int64_t rows, float
     }
     return true;
   }
-  if (tiles) return tileLinear(layer, x, rows, y, digits);
+  if (tiles) return tileLinears(&layer, 1, x, rows, &y, digits);
   const MatrixF32 left = {x, layer.inputs, 1};
   if (!gemmF32From(left, {packWeights, &layer}, y, rows, layer.outputs, layer.inputs)) return false;
   if (layer.bias != nullptr) addBias(layer.bias, layer.outputs, rows, y);

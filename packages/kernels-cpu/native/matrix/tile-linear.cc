@@ -26,15 +26,25 @@ TilePlan planOf(WeightFormat format, int digits) {
 }
 
 struct Group {
-  const PackedLinear& layer;
-  const TilePlan plan;
+  PackedLinear layer;
+  TilePlan plan;
+  /** Terms of x that are packed. */
+  int xTerms;
   int64_t depths;
   const uint16_t* x;
   int64_t rows;
   float* y;
 
   int64_t weightStrip() const { return depths * plan.weightTerms * tileNumbers; }
-  int64_t xStrip() const { return depths * plan.xTerms[0] * tileNumbers; }
+  int64_t xStrip() const { return depths * xTerms * tileNumbers; }
+
+  /** Outputs that are worked on together: as many for each thread, none with more than fit the cache. */
+  int64_t outputsEach() const {
+    const int64_t threads = threadCount(), least = (layer.outputs + mostGroupOutputs - 1) / mostGroupOutputs;
+    const int64_t count = least == 0 ? 1 : roundUp(least, threads);
+    const int64_t each = roundUp((layer.outputs + count - 1) / count, pairOutputs);
+    return each == 0 ? pairOutputs : each;
+  }
 
   void unpack(int64_t output, int64_t count, float* floats, uint16_t* tiles) const {
     const KernelTable& table = kernels();
@@ -54,7 +64,7 @@ struct Group {
     }
     for (int64_t row = 0; row < rows; row += passRows) {
       for (int64_t output = first; output < end; output += pairOutputs) {
-        kernels().tileGemm->multiply(plan, tiles + (output - first) / tileSide * weightStrip(), weightStrip(),
+        kernels().tileGemm->multiply(plan, xTerms, tiles + (output - first) / tileSide * weightStrip(), weightStrip(),
                                      x + row / tileSide * xStrip(), xStrip(), depths,
                                      layer.bias == nullptr ? nullptr : layer.bias + output,
                                      y + row * layer.outputs + output, layer.outputs, smaller(pairOutputs, end - output),
@@ -68,35 +78,45 @@ struct Group {
 
 bool tilesFit(WeightFormat format) { return kernels().tileGemm->multiply != nullptr && format != WeightFormat::f32; }
 
-bool tileLinear(const PackedLinear& layer, const float* x, int64_t rows, float* y, int digits) {
-  const TilePlan plan = planOf(layer.format, digits);
-  const int64_t depths = (layer.inputs + tileDepth - 1) / tileDepth;
-  const int64_t strips = (rows + tileSide - 1) / tileSide;
-  const int64_t xStrip = depths * plan.xTerms[0] * tileNumbers;
+bool tileLinears(const PackedLinear* layers, int count, const float* x, int64_t rows, float* const* y, int digits) {
+  // terms of x, the most that any layer asks for: the tiles of all terms lie at the same places for all layers
+  int xTerms = 0;
+  for (int i = 0; i < count; i++) {
+    const int terms = planOf(layers[i].format, digits).xTerms[0];
+    xTerms = terms > xTerms ? terms : xTerms;
+  }
+  const int64_t inputs = layers[0].inputs, depths = (inputs + tileDepth - 1) / tileDepth;
+  const int64_t strips = (rows + tileSide - 1) / tileSide, xStrip = depths * xTerms * tileNumbers;
   const Scratch packed(strips * xStrip * 2);
   if (!packed.ok()) return false;
   const TileGemmKernels& tiles = *kernels().tileGemm;
   parallelFor(strips, 1, [&](int64_t begin, int64_t end) {
     for (int64_t s = begin; s < end; s++) {
-      tiles.packX(x + s * tileSide * layer.inputs, layer.inputs, smaller(tileSide, rows - s * tileSide), layer.inputs,
-                  plan.xTerms[0], packed.as<uint16_t>() + s * xStrip);
+      tiles.packX(x + s * tileSide * inputs, inputs, smaller(tileSide, rows - s * tileSide), inputs, xTerms,
+                  packed.as<uint16_t>() + s * xStrip);
     }
   });
-  const Group group = {layer, plan, depths, packed.as<uint16_t>(), rows, y};
-  const int64_t share = roundUp((layer.outputs + threadCount() - 1) / threadCount(), pairOutputs);
-  const int64_t outputsEach = smaller(mostGroupOutputs, share);
-  const int64_t groups = (layer.outputs + outputsEach - 1) / outputsEach;
+  Group groups[maximumTileLayers];
+  int64_t firsts[maximumTileLayers + 1] = {0};
+  int64_t weightBytes = 0;
+  for (int i = 0; i < count; i++) {
+    groups[i] = {layers[i], planOf(layers[i].format, digits), xTerms, depths, packed.as<uint16_t>(), rows, y[i]};
+    firsts[i + 1] = firsts[i] + (layers[i].outputs + groups[i].outputsEach() - 1) / groups[i].outputsEach();
+    const int64_t bytes = groups[i].outputsEach() / tileSide * groups[i].weightStrip() * 2;
+    weightBytes = bytes > weightBytes ? bytes : weightBytes;
+  }
   bool ok = true;
-  parallelFor(groups, 1, [&](int64_t begin, int64_t end) {
-    const Scratch floats(tileSide * layer.inputs * 4);
-    const Scratch weights(outputsEach / tileSide * group.weightStrip() * 2);
+  parallelFor(firsts[count], 1, [&](int64_t begin, int64_t end) {
+    const Scratch floats(tileSide * inputs * 4), weights(weightBytes);
     if (!floats.ok() || !weights.ok()) {
       __atomic_store_n(&ok, false, __ATOMIC_RELAXED);
       return;
     }
     for (int64_t g = begin; g < end; g++) {
-      group.multiply(g * outputsEach, smaller((g + 1) * outputsEach, layer.outputs), floats.as<float>(),
-                     weights.as<uint16_t>());
+      int layer = 0;
+      while (g >= firsts[layer + 1]) layer++;
+      const int64_t each = groups[layer].outputsEach(), first = (g - firsts[layer]) * each;
+      groups[layer].multiply(first, smaller(first + each, layers[layer].outputs), floats.as<float>(), weights.as<uint16_t>());
     }
   });
   return ok;
