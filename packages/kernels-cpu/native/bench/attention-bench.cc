@@ -57,6 +57,10 @@ class Layers {
     }
   }
 
+  void crop(int64_t entries) {
+    for (int64_t i = 0; i < count_ * kvHeads; i++) cropLane(stores_[0].shape(), stores_[i / kvHeads].table[i % kvHeads], entries);
+  }
+
   void attendAll(int32_t position) {
     const int32_t numbers[] = {0, 1, position};
     for (int64_t i = 0; i < count_; i++) {
@@ -85,19 +89,61 @@ class Layers {
 
 }  // namespace
 
+namespace {
+
+/** Bytes of an entry of all heads, its scales included. */
+int64_t bytesOf(EntryCodec codec) {
+  return (entryBytes(codec, headDim) + (codec == EntryCodec::int8 ? 8 : 0)) * kvHeads;
+}
+
+void measureDepth(InstructionSet set, EntryCodec codec, int64_t pageSlots, int64_t depth, int64_t layers, const char* detail,
+                  double ceiling) {
+  Layers cache(codec, pageSlots, layers);
+  for (int64_t t = 0; t < depth; t++) cache.append(static_cast<int32_t>(t));
+  const Timing time = measure([&] { cache.attendAll(static_cast<int32_t>(depth - 1)); });
+  char text[96];
+  snprintf(text, sizeof text, "%s, depth %d, pages of %d", detail, static_cast<int>(depth), static_cast<int>(pageSlots));
+  report("decode-attention", set, codecNames[static_cast<int>(codec)], text, "GB/s",
+         static_cast<double>(layers * depth * bytesOf(codec)), time, ceiling);
+}
+
+}  // namespace
+
 void measureDecoding(InstructionSet set, int64_t bytes, const char* detail, double ceiling) {
+  constexpr int64_t usualDepth = 4096, usualSlots = 16;
   for (int c = 0; c < entryCodecCount; c++) {
     const EntryCodec codec = static_cast<EntryCodec>(c);
-    const int64_t perEntry = entryBytes(codec, headDim) * kvHeads;
-    const int64_t depth = bytes / perEntry < 4096 ? bytes / perEntry : 4096;
-    const int64_t layers = bytes / (perEntry * depth);
-    for (int64_t pageSlots = 8; pageSlots <= mostPageSlots; pageSlots *= 2) {
-      Layers cache(codec, pageSlots, layers);
-      for (int64_t t = 0; t < depth; t++) cache.append(static_cast<int32_t>(t));
-      const Timing time = measure([&] { cache.attendAll(static_cast<int32_t>(depth - 1)); });
-      char text[96];
-      snprintf(text, sizeof text, "%s, depth %d, pages of %d", detail, static_cast<int>(depth), static_cast<int>(pageSlots));
-      report("decode-attention", set, codecNames[c], text, "GB/s", static_cast<double>(layers * depth * perEntry), time, ceiling);
+    for (int64_t depth = 512; depth <= 16384; depth *= depth == 4096 ? 4 : 8) {
+      const int64_t layers = bytes / (bytesOf(codec) * depth);
+      if (layers > 0) measureDepth(set, codec, usualSlots, depth, layers, detail, ceiling);
+    }
+    const int64_t layers = bytes / (bytesOf(codec) * usualDepth);
+    for (int64_t slots = 8; layers > 0 && slots <= mostPageSlots; slots *= 2) {
+      if (slots != usualSlots) measureDepth(set, codec, slots, usualDepth, layers, detail, ceiling);
+    }
+  }
+}
+
+void measureSteps(InstructionSet set, double ceiling) {
+  constexpr int64_t layers = 30, compression = 8;
+  for (int c = 0; c < entryCodecCount; c++) {
+    const EntryCodec codec = static_cast<EntryCodec>(c);
+    for (int64_t depth = 512; depth <= 16384; depth *= 4) {
+      for (int merging = 0; merging < 2; merging++) {
+        Layers cache(codec, 16, layers, merging == 1);
+        for (int64_t t = 0; t < depth; t++) cache.append(static_cast<int32_t>(t), merging == 1 && t % compression != 0);
+        const int64_t entries = merging == 1 ? depth / compression : depth;
+        const Timing time = measure([&] {
+          cache.append(static_cast<int32_t>(depth), merging == 1);
+          cache.attendAll(static_cast<int32_t>(depth));
+          cache.crop(entries);
+        });
+        char text[96];
+        snprintf(text, sizeof text, "depth %d, %s, %.1f us a layer", static_cast<int>(depth),
+                 merging == 1 ? "merged by 8" : "all", 1e6 * time.median / layers);
+        report("decode-step", set, codecNames[c], text, "GB/s", static_cast<double>(layers * entries * bytesOf(codec)), time,
+               ceiling);
+      }
     }
   }
 }

@@ -6,8 +6,14 @@
 
 namespace kvfold::bench {
 
-/** Decoding over caches of `bytes` in all, for every codec and page size, against a read ceiling in GB/s. */
+/** Decoding over caches of `bytes` in all, for every codec, some depths and page sizes, against a read ceiling in GB/s. */
 void measureDecoding(InstructionSet set, int64_t bytes, const char* detail, double ceiling);
+
+/**
+ * Steps of a model of 30 layers: a token's write and its attention, with all entries kept or merged by 8, against a read
+ * ceiling in GB/s.
+ */
+void measureSteps(InstructionSet set, double ceiling);
 
 /** A prompt of 512 tokens in one chunk, against a peak in GFLOP/s. */
 void measurePrefill(InstructionSet set, double peak);

@@ -149,6 +149,7 @@ int main(int argc, char** argv) {
         const double far = measureRead(set, weights.as<uint8_t>(), large, text);
         if (matrices) measureGemv(set, weights.as<uint8_t>(), large, text, far);
         measureDecoding(set, large, text, far);
+        measureSteps(set, far);
       }
     }
   }

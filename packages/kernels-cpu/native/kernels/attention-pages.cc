@@ -1,66 +1,17 @@
 // Decoding: one query position of a lane over its pages. Keys and values are read once for all heads of the group.
 #include "attention.h"
+#include "attention-integers.h"
 #include "attention-parts.h"
-#include "simd-exp.h"
+#include "attention-stored.h"
 #include "simd-reduce.h"
 
 namespace kvfold::KVFOLD_ISA {
 
 namespace {
 
-/** Even or odd channels of `2 * width` bfloat16. */
-KVFOLD_INLINE F evenBf16(const uint16_t* p) {
-#if defined(__AVX512F__)
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16));
-#elif defined(__AVX2__)
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), 16));
-#else
-  return loadBf16(p);
-#endif
-}
-KVFOLD_INLINE F oddBf16(const uint16_t* p) {
-#if defined(__AVX512F__)
-  return _mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32(-65536)));
-#elif defined(__AVX2__)
-  const __m256i two = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  return _mm256_castsi256_ps(_mm256_and_si256(two, _mm256_set1_epi32(-65536)));
-#else
-  return loadBf16(p);
-#endif
-}
-
-/** Reads stored vectors. `pairs` vectors come as those of even and those of odd channels; see `inPairs`. */
-template <EntryCodec codec, bool pairs>
-struct Stored;
-
-template <bool pairs>
-struct Stored<EntryCodec::f32, pairs> {
-  static constexpr int64_t bytes = 4;
-  KVFOLD_INLINE F vector(const uint8_t* slot, int64_t i) { return load(reinterpret_cast<const float*>(slot) + i); }
-};
-template <>
-struct Stored<EntryCodec::bf16, false> {
-  static constexpr int64_t bytes = 2;
-  KVFOLD_INLINE F vector(const uint8_t* slot, int64_t i) { return loadBf16(reinterpret_cast<const uint16_t*>(slot) + i); }
-};
-template <>
-struct Stored<EntryCodec::bf16, true> {
-  static constexpr int64_t bytes = 2;
-  KVFOLD_INLINE F vector(const uint8_t* slot, int64_t i) {
-    const uint16_t* two = reinterpret_cast<const uint16_t*>(slot) + i / (2 * width) * (2 * width);
-    return i / width % 2 == 0 ? evenBf16(two) : oddBf16(two);
-  }
-};
-template <bool pairs>
-struct Stored<EntryCodec::int8, pairs> {
-  static constexpr int64_t bytes = 1;
-  KVFOLD_INLINE F vector(const uint8_t* slot, int64_t i) { return toFloats(loadSigned(slot + i)); }
-};
-
 /** Entries whose softmax is taken together, or one page: they stay in the first-level cache from keys to values. */
-constexpr int64_t chunkEntries = 32;
-/** Entries whose scores are summed side by side. */
-constexpr int together = 4;
+template <EntryCodec codec>
+constexpr int64_t chunkEntries = codec == EntryCodec::f32 ? 32 : codec == EntryCodec::bf16 ? 64 : 128;
 
 #if defined(__AVX512F__)
 constexpr int headsTogether = 4;
@@ -77,34 +28,27 @@ constexpr int mostSums = 8;
 template <EntryCodec codec, int fixed>
 constexpr bool inPairs = codec == EntryCodec::bf16 && fixed != 0 && width > 4;
 
-/** From channels in a row to evens and odds of each pair of vectors, and back. */
-KVFOLD_INLINE void toPairs(const float* from, int64_t count, float* to) {
-  for (int64_t at = 0; at < count; at += 2 * width) {
-    for (int i = 0; i < width; i++) {
-      to[at + i] = from[at + 2 * i];
-      to[at + width + i] = from[at + 2 * i + 1];
-    }
+/** Sums into the order that values come in, or back. */
+template <EntryCodec codec, int fixed>
+KVFOLD_INLINE void turnSums(const float* from, int64_t count, float* to, bool forth) {
+  if constexpr (codec == EntryCodec::bf16) {
+    if (forth) toPairs(from, count, to);
+    else fromPairs(from, count, to);
   }
-}
-KVFOLD_INLINE void fromPairs(const float* from, int64_t count, float* to) {
-  for (int64_t at = 0; at < count; at += 2 * width) {
-    for (int i = 0; i < width; i++) {
-      to[at + 2 * i] = from[at + i];
-      to[at + 2 * i + 1] = from[at + width + i];
-    }
+#if defined(__AVX512VNNI__)
+  if constexpr (codec == EntryCodec::int8) {
+    for (int64_t at = 0; at < count; at += pieceDims) interleavePiece(from + at, to + at);
   }
+#endif
 }
 
-/** Keeps a loaded vector in its register: several products use it, and loading it again costs more than all else. */
-KVFOLD_INLINE void hold(F& v) {
-#if defined(__x86_64__)
-#if defined(__AVX512F__)
-  __asm__("" : "+v"(v));
+/** Whether products are taken in integers; see attention-integers.h. */
+template <EntryCodec codec, int fixed>
+#if defined(__AVX512VNNI__)
+constexpr bool inIntegers = codec == EntryCodec::int8 && fixed != 0;
 #else
-  __asm__("" : "+x"(v));
+constexpr bool inIntegers = false;
 #endif
-#endif
-}
 
 template <EntryCodec codec>
 constexpr int64_t storedBytes = Stored<codec, false>::bytes;
@@ -151,78 +95,128 @@ KVFOLD_INLINE void fourScores(const PagesTask& task, const float* q, const uint8
   for (int h = 0; h < heads; h++) out[h].put(quad, sums[h][0], sums[h][1], sums[h][2], sums[h][3]);
 }
 
-/** Asks for a piece of memory, in order, so that the processor goes on by itself. */
-KVFOLD_INLINE void askFor(const uint8_t* from, int64_t bytes) {
-#pragma GCC unroll 4
-  for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(from + line, 0, 2);
+/** The queries of a pass in the form that products are taken in. */
+template <EntryCodec codec, int heads, int fixed>
+struct Queries {
+  const float* q;
+  alignas(64) float pairs[inPairs<codec, fixed> ? heads * fixed : 1];
+  alignas(64) int16_t words[inIntegers<codec, fixed> ? heads * fixed : 1];
+  float units[heads];
+
+  explicit Queries(const float* from) : q(from) {
+    if constexpr (inPairs<codec, fixed>) {
+      toPairs(from, heads * fixed, pairs);
+      q = pairs;
+    }
+#if defined(__AVX512VNNI__)
+    if constexpr (inIntegers<codec, fixed>) {
+      for (int h = 0; h < heads; h++) units[h] = queryWords(from + h * fixed, fixed, words + h * fixed);
+    }
+#endif
+  }
+};
+
+/** Scores of a page's entries from `first` on, at most `sumsTogether`; `whole`: there are as many. */
+template <EntryCodec codec, int heads, int fixed, bool whole>
+KVFOLD_INLINE void someScores(const PagesTask& task, const Queries<codec, heads, fixed>& queries, const PageSpan& page,
+                              int64_t first, const Ahead& ahead, float* out, int64_t stride) {
+  const int64_t dims = dimsOf<fixed>(task);
+  const int64_t slotBytes = 2 * dims * storedBytes<codec>;
+  QuadSums sums[heads];
+  KVFOLD_UNROLL
+  for (int quad = 0; quad < sumsTogether / together; quad++) {
+    const int64_t e = first + quad * together;
+    if (!whole && e >= page.count) break;
+    const uint8_t* slot = page.data + e * slotBytes;
+    const int64_t count = whole || page.count - e > together ? together : page.count - e;
+    ahead.ask(e, slotBytes);
+#if defined(__AVX512VNNI__)
+    if constexpr (inIntegers<codec, fixed>) {
+      const uint8_t* slots[together];
+      KVFOLD_UNROLL
+      for (int i = 0; i < together; i++) slots[i] = slot + (i < count ? i : count - 1) * slotBytes;
+      fourWordScores<heads, fixed>(queries.words, slots, quad, sums);
+      continue;
+    }
+#endif
+    const float* q = queries.q;
+    int h = 0;
+    if constexpr (heads >= headsTogether) {
+      KVFOLD_UNROLL
+      for (; h + headsTogether <= heads; h += headsTogether) {
+        fourScores<codec, headsTogether, fixed>(task, q + h * dims, slot, slotBytes, count, quad, sums + h);
+      }
+    }
+    if constexpr (heads % headsTogether != 0) {
+      fourScores<codec, heads % headsTogether, fixed>(task, q + h * dims, slot, slotBytes, count, quad, sums + h);
+    }
+  }
+  KVFOLD_UNROLL
+  for (int h = 0; h < heads; h++) sums[h].finish(out + h * stride + first);
 }
 
 /** Scores of one page for all heads of the pass, at `out[head * stride]`; up to 15 floats behind its end are written too. */
 template <EntryCodec codec, int heads, int fixed>
-KVFOLD_INLINE void pageScores(const PagesTask& task, const float* q, const PageSpan& page, const uint8_t* next, float* out,
-                              int64_t stride) {
-  const int64_t dims = dimsOf<fixed>(task);
-  const int64_t slotBytes = 2 * dims * storedBytes<codec>;
-  for (int64_t first = 0; first < page.count; first += sumsTogether) {
-    QuadSums sums[heads];
-    for (int quad = 0; quad < sumsTogether / together; quad++) {
-      const int64_t e = first + quad * together;
-      if (e >= page.count) break;
-      const uint8_t* slot = page.data + e * slotBytes;
-      const int64_t count = page.count - e < together ? page.count - e : together;
-      // the first half of the next page; the other follows with the values
-      if (next != nullptr) askFor(next + e * slotBytes / 2, together * slotBytes / 2);
-      int h = 0;
-      if constexpr (heads >= headsTogether) {
-        KVFOLD_UNROLL
-        for (; h + headsTogether <= heads; h += headsTogether) {
-          fourScores<codec, headsTogether, fixed>(task, q + h * dims, slot, slotBytes, count, quad, sums + h);
-        }
-      }
-      if constexpr (heads % headsTogether != 0) {
-        fourScores<codec, heads % headsTogether, fixed>(task, q + h * dims, slot, slotBytes, count, quad, sums + h);
+KVFOLD_INLINE void pageScores(const PagesTask& task, const Queries<codec, heads, fixed>& queries, const PageSpan& page,
+                              const Ahead& ahead, float* out, int64_t stride) {
+  int64_t first = 0;
+  for (; first + sumsTogether <= page.count; first += sumsTogether) {
+    someScores<codec, heads, fixed, true>(task, queries, page, first, ahead, out, stride);
+  }
+  if (first < page.count) someScores<codec, heads, fixed, false>(task, queries, page, first, ahead, out, stride);
+  const float* scales = reinterpret_cast<const float*>(page.data + task.scalesOffset);
+#if defined(__AVX512VNNI__)
+  if constexpr (inIntegers<codec, fixed>) {
+    for (first = 0; first < page.count; first += width) {
+      const F scale = scalesOf(scales, first, page.count, 0);
+      KVFOLD_UNROLL
+      for (int h = 0; h < heads; h++) {
+        float* at = out + h * stride + first;
+        store(at, mul(load(at), mul(scale, all(queries.units[h]))));
       }
     }
-    KVFOLD_UNROLL
-    for (int h = 0; h < heads; h++) sums[h].finish(out + h * stride + first);
+    return;
   }
+#endif
   if constexpr (codec == EntryCodec::int8) {
-    const float* scales = reinterpret_cast<const float*>(page.data + task.scalesOffset);
     for (int h = 0; h < heads; h++) {
       for (int64_t e = 0; e < page.count; e++) out[h * stride + e] *= scales[2 * e];
     }
   }
 }
 
-/** Adds the weighted values of a page to `vectors` vectors of the sums, from channel `i` on; corrects them first. */
-template <EntryCodec codec, int heads, int vectors, int fixed>
-void addValues(const PagesTask& task, const PageSpan& page, const float* weights, int64_t stride, const float* corrections,
-               int64_t i, float* sums, const uint8_t* next) {
+/** Adds the weighted values of some pages to `vectors` vectors of the sums, from channel `i` on; corrects them first. */
+template <EntryCodec codec, int heads, int vectors, int fixed, class Asked>
+KVFOLD_INLINE void addValues(const PagesTask& task, int64_t firstPage, int64_t endPage, const float* weights, int64_t stride,
+                             const float* corrections, int64_t i, float* sums, Asked&& asked) {
   using S = Stored<codec, inPairs<codec, fixed>>;
   const int64_t dims = dimsOf<fixed>(task);
   const int64_t slotBytes = 2 * dims * S::bytes;
   F acc[heads][vectors];
   KVFOLD_UNROLL
   for (int h = 0; h < heads; h++) {
-    const F correction = all(corrections == nullptr ? 1 : corrections[h]);
+    const F correction = all(corrections[h]);
     KVFOLD_UNROLL
     for (int v = 0; v < vectors; v++) acc[h][v] = mul(load(sums + h * dims + i + v * width), correction);
   }
-  const uint8_t* value = page.data + dims * S::bytes;
-  for (int64_t e = 0; e < page.count; e++, value += slotBytes, weights++) {
-    // the second half of the next page
-    if (next != nullptr) askFor(next + (page.count + e) * slotBytes / 2, slotBytes / 2);
-    F vector[vectors];
-    KVFOLD_UNROLL
-    for (int v = 0; v < vectors; v++) {
-      vector[v] = S::vector(value, i + v * width);
-      if (heads > 1) hold(vector[v]);
-    }
-    KVFOLD_UNROLL
-    for (int h = 0; h < heads; h++) {
-      const F share = all(weights[h * stride]);
+  for (int64_t p = firstPage; p < endPage; p++) {
+    const PageSpan& page = task.pages[p];
+    const uint8_t* value = page.data + (dims + i) * S::bytes;
+    const auto ahead = asked(endPage - firstPage + p - firstPage);
+    for (int64_t e = 0; e < page.count; e++, value += slotBytes, weights++) {
+      if (i == 0 && e % together == 0) ahead.ask(e, slotBytes);
+      F vector[vectors];
       KVFOLD_UNROLL
-      for (int v = 0; v < vectors; v++) acc[h][v] = fma(share, vector[v], acc[h][v]);
+      for (int v = 0; v < vectors; v++) {
+        vector[v] = S::vector(value, v * width);
+        if (heads > 1) hold(vector[v]);
+      }
+      KVFOLD_UNROLL
+      for (int h = 0; h < heads; h++) {
+        const F share = all(weights[h * stride]);
+        KVFOLD_UNROLL
+        for (int v = 0; v < vectors; v++) acc[h][v] = fma(share, vector[v], acc[h][v]);
+      }
     }
   }
   KVFOLD_UNROLL
@@ -236,33 +230,46 @@ void addValues(const PagesTask& task, const PageSpan& page, const float* weights
 template <EntryCodec codec, int heads, int fixed>
 void pagesOf(const PagesTask& task, int64_t firstHead) {
   // Room for the repeated entries of the last four and for a whole last vector.
-  constexpr int64_t stride = mostPageSlots + 32;
+  constexpr int64_t stride = chunkEntries<codec> + 32;
   alignas(64) float scores[heads * stride];
   const int64_t dims = dimsOf<fixed>(task);
-  constexpr int64_t turnedFloats = inPairs<codec, fixed> ? heads * fixed : 1;
-  alignas(64) float turnedQ[turnedFloats], turnedSums[turnedFloats];
-  const float* q = task.q + firstHead * dims;
-  float* sums = task.sums + firstHead * dims;
-  if constexpr (inPairs<codec, fixed>) {
-    toPairs(q, heads * dims, turnedQ);
-    toPairs(sums, heads * dims, turnedSums);
-    q = turnedQ;
-    sums = turnedSums;
-  }
+  const Queries<codec, heads, fixed> queries(task.q + firstHead * dims);
+  // the order of channels that values come in
+  constexpr bool turns = inPairs<codec, fixed> || inIntegers<codec, fixed>;
+  alignas(64) float turnedSums[turns ? heads * fixed : 1];
+  float* sums = turns ? turnedSums : task.sums + firstHead * dims;
+  if constexpr (turns) turnSums<codec, fixed>(task.sums + firstHead * dims, heads * dims, turnedSums, true);
+  Softmax softmax[heads];
+  KVFOLD_UNROLL
+  for (int h = 0; h < heads; h++) softmax[h].start(task.peak[firstHead + h]);
   int64_t done = 0;
   for (int64_t p = 0; p < task.pageCount;) {
     int64_t end = p + 1, entries = task.pages[p].count;
-    while (end < task.pageCount && entries + task.pages[end].count <= chunkEntries) entries += task.pages[end++].count;
-    // while a page is worked on, its like in the next chunk is asked for: one half with the keys, one with the values
-    const int64_t ahead = firstHead > 0 ? task.pageCount + task.pagesAhead : end - p;
-    const auto asked = [&](int64_t page) {
-      return page + ahead < task.pageCount + task.pagesAhead ? task.pages[page + ahead].data : nullptr;
+    while (end < task.pageCount && end - p < mostPagesOfChunk && entries + task.pages[end].count <= chunkEntries<codec>) {
+      entries += task.pages[end++].count;
+    }
+    if (entries == 0) {
+      p = end;
+      continue;
+    }
+    // with the keys of each page, and again with its values, each stream moves by an eighth of a page
+    const int64_t asks = firstHead > 0 ? 0 : task.pageCount + task.pagesAhead;
+    const auto asked = [&](int64_t step) {
+      Ahead ahead;
+      KVFOLD_UNROLL
+      for (int s = 0; s < streams; s++) {
+        const int64_t at = s * 2 * (end - p) + step, page = end + at / (2 * streams);
+        const int64_t offset = at % (2 * streams) * task.scalesOffset / (2 * streams);
+        ahead.from[s] = page < asks ? task.pages[page].data + offset : task.pages[p].data;
+      }
+      return ahead;
     };
     float* row = scores;
     for (int64_t i = p; i < end; row += task.pages[i].count, i++) {
-      pageScores<codec, heads, fixed>(task, q, task.pages[i], asked(i), row, stride);
+      pageScores<codec, heads, fixed>(task, queries, task.pages[i], asked(i - p), row, stride);
     }
     float corrections[heads];
+    KVFOLD_UNROLL
     for (int h = 0; h < heads; h++) {
       row = scores + h * stride;
       if (task.bias != nullptr) {
@@ -271,8 +278,16 @@ void pagesOf(const PagesTask& task, int64_t firstHead) {
       if (task.scores != nullptr) {
         memcpy(task.scores + (firstHead + h) * task.scoresStride + done, row, static_cast<size_t>(entries) * 4);
       }
-      corrections[h] = toWeights(row, entries, task.peak[firstHead + h], task.total[firstHead + h]);
+      corrections[h] = softmax[h].toWeights(row, entries);
     }
+#if defined(__AVX512VNNI__)
+    if constexpr (inIntegers<codec, fixed>) {
+      addCodes<heads, fixed>(task, p, end, scores, stride, corrections, sums, asked);
+      done += entries;
+      p = end;
+      continue;
+    }
+#endif
     if constexpr (codec == EntryCodec::int8) {
       int64_t at = 0;
       for (int64_t i = p; i < end; i++) {
@@ -283,20 +298,19 @@ void pagesOf(const PagesTask& task, int64_t firstHead) {
       }
     }
     constexpr int vectors = mostSums / heads >= 4 ? 4 : mostSums / heads >= 2 ? 2 : 1;
-    for (int64_t i = 0; i < dims;) {
-      const float* weights = scores;
-      const bool whole = i + vectors * width <= dims;
-      const auto add = whole ? addValues<codec, heads, vectors, fixed> : addValues<codec, heads, 1, fixed>;
-      for (int64_t page = p; page < end; page++) {
-        add(task, task.pages[page], weights, stride, page == p ? corrections : nullptr, i, sums, i == 0 ? asked(page) : nullptr);
-        weights += task.pages[page].count;
-      }
-      i += (whole ? vectors : 1) * width;
+    int64_t i = 0;
+    for (; i + vectors * width <= dims; i += vectors * width) {
+      addValues<codec, heads, vectors, fixed>(task, p, end, scores, stride, corrections, i, sums, asked);
+    }
+    if constexpr (fixed == anyDims) {
+      for (; i < dims; i += width) addValues<codec, heads, 1, fixed>(task, p, end, scores, stride, corrections, i, sums, asked);
     }
     done += entries;
     p = end;
   }
-  if constexpr (inPairs<codec, fixed>) fromPairs(sums, heads * dims, task.sums + firstHead * dims);
+  KVFOLD_UNROLL
+  for (int h = 0; h < heads; h++) softmax[h].end(task.peak[firstHead + h], task.total[firstHead + h]);
+  if constexpr (turns) turnSums<codec, fixed>(turnedSums, heads * dims, task.sums + firstHead * dims, false);
 }
 
 template <EntryCodec codec, int fixed>

@@ -22,6 +22,14 @@ struct QuadSums {
     // quarters in the order a, b, c, d
     parts[quad] = add(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
   }
+  /** As `put` for whole numbers, that are summed as such as long as they are apart. */
+  inline __attribute__((always_inline)) void putInts(int quad, __m512i a, __m512i b, __m512i c, __m512i d) {
+    const auto halve = [](__m512i x, __m512i y) {
+      return _mm512_add_epi32(_mm512_mask_blend_epi32(0xff00, x, y), _mm512_shuffle_i32x4(x, y, 0x4e));
+    };
+    const __m512i ab = halve(a, b), cd = halve(c, d);
+    parts[quad] = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xdd)));
+  }
   /** `out[0..15]` = the sums of all vectors in order; those of quads that were not put are of any value. */
   inline __attribute__((always_inline)) void finish(float* out) const {
     const F x = add(_mm512_mask_blend_ps(0xcccc, parts[0], parts[1]), _mm512_shuffle_ps(parts[0], parts[1], 0x4e));

@@ -12,7 +12,7 @@ namespace kvfold::test {
 namespace {
 
 constexpr int64_t mostEntries = 160;
-constexpr int64_t mostDim = 32;
+constexpr int64_t mostDim = 128;
 
 /** An entry as the definition has it. */
 struct PlainEntry {
@@ -274,6 +274,9 @@ void testStore() {
       {EntryCodec::f32, 32, 2, 5, 3, 8, false},  {EntryCodec::bf16, 16, 1, 4, 2, 8, false},
       {EntryCodec::int8, 18, 2, 2, 2, 16, false}, {EntryCodec::f32, 8, 2, 2, 2, 8, true},
       {EntryCodec::bf16, 32, 1, 3, 1, 16, true}, {EntryCodec::int8, 16, 2, 8, 2, 8, true},
+      {EntryCodec::f32, 64, 1, 3, 2, 16, false}, {EntryCodec::bf16, 64, 2, 3, 2, 16, false},
+      {EntryCodec::int8, 64, 3, 3, 2, 16, false}, {EntryCodec::int8, 128, 1, 5, 1, 8, false},
+      {EntryCodec::int8, 64, 2, 4, 2, 16, true}, {EntryCodec::bf16, 128, 1, 2, 1, 32, true},
   };
   uint64_t seed = 1;
   for (const Case& c : cases) {
