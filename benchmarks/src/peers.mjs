@@ -2,10 +2,11 @@
 //   npm run bench:peers                                  everything; writes results/peers.json
 //   npm run bench:peers -- --formats Q8_0 --depths 0,1024 --rows full --repeats 3 --decode 32 [--out FILE]
 // A row is a policy with how its cache and products are held: full, full@activations=int8, dmc:force=4, full@codec=bf16.
-// The model is looked for under KVFOLD_SHARED, default ../shared; other formats are made from it by kvfold's own convert.
+// The model (--model: a GGUF file or a folder) is looked for under KVFOLD_SHARED, default ../shared; other formats are made from it
+// by kvfold's own convert.
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { convertToGguf } from "@kvfold/models";
@@ -17,7 +18,6 @@ import { print, printHead } from "./peers/table.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const name = "models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf";
-const model = join(process.env.KVFOLD_SHARED ?? join(root, "..", "shared"), name);
 const PREFILL = 512;
 
 const { values: given } = parseArgs({
@@ -28,9 +28,11 @@ const { values: given } = parseArgs({
     repeats: { type: "string", default: "5" },
     decode: { type: "string", default: "64" },
     threads: { type: "string", default: "2" },
+    model: { type: "string", default: join(process.env.KVFOLD_SHARED ?? join(root, "..", "shared"), name) },
     out: { type: "string" },
   },
 });
+const { model } = given;
 const list = (text) => text.split(",");
 const depths = list(given.depths).map(Number);
 const [repeats, decode, threads] = [given.repeats, given.decode, given.threads].map(Number);
@@ -38,14 +40,17 @@ const complete = Object.keys(given).every((key) => !process.argv.some((word) => 
 const out = given.out ?? (complete ? fileURLToPath(new URL("../results/peers.json", import.meta.url)) : undefined);
 
 if (!existsSync(model)) {
-  console.log(`Skipped, nothing written: needs ${name}; set KVFOLD_SHARED to the folder that has it.`);
+  console.log(
+    `Skipped, nothing written: needs ${model}; set KVFOLD_SHARED to the folder that has models/, or --model.`,
+  );
 } else {
   const where = machine();
   const folder = mkdtempSync(join(tmpdir(), "kvfold-peers-"));
   try {
     const formats = [];
     for (const format of list(given.formats)) formats.push(await compare(format, folder));
-    if (out !== undefined) write({ ...where, model: name, prefill: PREFILL, decode, threads, repeats, formats });
+    if (out !== undefined)
+      write({ ...where, model: basename(model), prefill: PREFILL, decode, threads, repeats, formats });
   } finally {
     rmSync(folder, { recursive: true });
   }

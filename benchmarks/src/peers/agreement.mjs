@@ -9,12 +9,16 @@ in Bergen had written to him in March, asking whether he would send her the firs
 
 /**
  * Whether the engines compute the same model: mean negative log-likelihood (nats a token) of a text, and how often the likeliest
- * next token is the one of the first engine.
+ * next token is the one of the first engine, which is llama.cpp. Its tokenizer, made from the file, must give the same tokens.
  */
 export async function agreement(engines, modelFile) {
   const files = await openModelFiles(modelFile);
   const tokens = [...(await files.tokenizer()).encode(TEXT)];
   files.source.close();
+  const theirs = await engines[0].call("tokenize", TEXT);
+  if (theirs.join() !== tokens.join()) {
+    throw new Error(`llama.cpp reads other tokens from the file than kvfold:\n${theirs}\n${tokens}`);
+  }
   const scores = [];
   for (const engine of engines) scores.push(await engine.call("score", tokens));
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;

@@ -61,6 +61,11 @@ serve({
     back();
     return { prefillMs, stepsMs };
   },
+  tokenize(text) {
+    const tokens = [...model.tokenize(text)];
+    const begins = model.fileInfo.metadata.tokenizer.ggml.add_bos_token ? [model.tokens.bos] : []; // llama.cpp's own rule
+    return [...begins, ...tokens];
+  },
   async score(tokens) {
     const context = await createContext(tokens.length + chunk);
     const sequence = context.getSequence();

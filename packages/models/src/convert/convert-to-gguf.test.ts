@@ -1,13 +1,14 @@
+import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openFileSource, storageTypes } from "@kvfold/core";
-import { goldensPath } from "@kvfold/core/testing";
+import { goldensPath, sharedPath, skipReason } from "@kvfold/core/testing";
 import { afterAll, describe, expect, it } from "vitest";
 import { encodeGguf, type Pair, type Tensor } from "../../test/encode-gguf.js";
 import { ggufOfFolder } from "../../test/gguf-of-folder.js";
 import { tinyTokenizer } from "../../test/tiny-tokenizer.js";
-import { parseGgufHeader } from "../gguf/parse-gguf-header.js";
+import { type GgufTensor, parseGgufHeader } from "../gguf/parse-gguf-header.js";
 import { openGguf } from "../weights/open-gguf.js";
 import { convertToGguf } from "./convert-to-gguf.js";
 import { GGUF_WEIGHT_TYPES } from "./gguf-weight-types.js";
@@ -161,4 +162,27 @@ describe("convertToGguf on made-up files", () => {
     const input = write("mamba.gguf", [{ ...architecture, value: "mamba" }], [tensor("w", [32, 1], ramp(32))]);
     await expect(convertToGguf(input, join(root, "m.gguf"))).rejects.toThrow(/architecture mamba|"mamba"/);
   });
+});
+
+const smollm2 = sharedPath("models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
+describe.skipIf(smollm2 === undefined)(`SmolLM2-135M-Instruct (${skipReason("models/SmolLM2-135M-Instruct")})`, () => {
+  // SHA-256 of what the Python package gguf 0.19.0, llama.cpp's reference, makes of this tensor (Q4_1 in the file).
+  it.each([
+    ["Q8_0", "be814af43c63264789aeed13acc55802b7fc8d6ad6a94dae67fae4933388e101"],
+    ["Q4_0", "7bee395c6b986389fd123248da6315aa9e09845c859c2fd337e8f0fc96ef3691"],
+  ] as const)(
+    "has the reference encoder's bytes in %s",
+    async (weights, sha256) => {
+      const out = join(root, `smollm2-${weights}.gguf`);
+      await convertToGguf(smollm2 ?? "", out, { weights });
+      const { byteOffset, byteLength } = headerOf(out).tensors.get("blk.29.attn_q.weight") as GgufTensor;
+      const source = openFileSource(out);
+      const bytes = new Uint8Array(byteLength);
+      source.readInto(byteOffset, bytes);
+      source.close();
+      rmSync(out);
+      expect(createHash("sha256").update(bytes).digest("hex")).toBe(sha256);
+    },
+    60_000,
+  );
 });
