@@ -1,3 +1,4 @@
+import type { BackendSettings } from "@kvfold/core";
 import { type Command, InvalidArgumentError, Option } from "commander";
 
 /** Reads a whole number of at least `least`. */
@@ -74,6 +75,24 @@ export function cacheOption(): Option {
   return new Option("--cache <type>", "storage of the cache's entries; bf16 and int8 need the backend native")
     .choices(["f32", "bf16", "int8"])
     .default("f32");
+}
+
+/** Adds `--backend` and what the backend may be told: {@link EngineOptions}. */
+export function engineOptions(command: Command): Command {
+  return command
+    .addOption(backendOption())
+    .option("--threads <n>", "threads that compute; the backend native takes it", wholeNumber(1))
+    .addOption(
+      new Option(
+        "--activations <type>",
+        "precision of activations times packed weights, on native; int8 is llama.cpp's (default: float32)",
+      ).choices(["float32", "int16", "int8"]),
+    );
+}
+
+/** What {@link engineOptions} reads. */
+export interface EngineOptions extends BackendSettings {
+  readonly backend: string;
 }
 
 export function backendOption(): Option {

@@ -1,4 +1,10 @@
-export type { BackendRow, BackendSettings, LoadedBackend, MissingBackend } from "./backends/backend-row.js";
+export type {
+  ActivationPrecision,
+  BackendRow,
+  BackendSettings,
+  LoadedBackend,
+  MissingBackend,
+} from "./backends/backend-row.js";
 export { backendTable } from "./backends/backend-table.js";
 export { type BackendChoice, type ChooseBackendOptions, chooseBackend } from "./backends/choose-backend.js";
 export { type BackendStatus, listBackends } from "./backends/list-backends.js";

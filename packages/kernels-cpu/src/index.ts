@@ -5,7 +5,7 @@ import { registerNativeStore, registerStepRecorder } from "./store/register-stor
 import { weightFormats } from "./weight-format.js";
 
 export { probe } from "./kernels-package.js";
-export { type ActivationPrecision, type LoadedKernels, type LoadKernelsOptions, loadKernels } from "./load-kernels.js";
+export { type LoadedKernels, type LoadKernelsOptions, loadKernels } from "./load-kernels.js";
 export { type MappedFile, mapFile } from "./mapped-file.js";
 export { type InstructionSet, instructionSets } from "./native-addon.js";
 export { version } from "./version.js";

@@ -1,4 +1,4 @@
-import { KvfoldError } from "@kvfold/core";
+import { type ActivationPrecision, KvfoldError } from "@kvfold/core";
 import { addonPath } from "./addon-path.js";
 import { type InstructionSet, instructionSets, type NativeAddon } from "./native-addon.js";
 import { probeAddon } from "./probe-addon.js";
@@ -16,9 +16,6 @@ export interface LoadKernelsOptions {
    */
   readonly activations?: ActivationPrecision;
 }
-
-/** See {@link LoadKernelsOptions.activations}. */
-export type ActivationPrecision = "float32" | "int16" | "int8";
 
 /** Digits of base 255 that carry each precision; see `native/kernels/coded-x.h`. */
 const activationDigits: Readonly<Record<ActivationPrecision, number>> = { float32: 3, int16: 2, int8: 1 };

@@ -21,13 +21,29 @@ const token = (i: number) => 5 + ((i * 7919) % 300);
 
 /** One token for each row; replayed from the third time on. */
 function decode(cache: KvCache, ids: readonly number[], rows?: readonly number[]): Float32Array {
-  return tf.tidy(() => model.forward(cache, ids.map((id) => [id]), rows ? { rows } : {}).dataSync<"float32">());
+  return tf.tidy(() =>
+    model
+      .forward(
+        cache,
+        ids.map((id) => [id]),
+        rows ? { rows } : {},
+      )
+      .dataSync<"float32">(),
+  );
 }
 
 /** The same through the path that is never recorded. */
 function plainly(cache: KvCache, ids: readonly number[], rows?: readonly number[]): Float32Array {
   const options = { logits: "all" as const, ...(rows ? { rows } : {}) };
-  return tf.tidy(() => model.forward(cache, ids.map((id) => [id]), options).dataSync<"float32">());
+  return tf.tidy(() =>
+    model
+      .forward(
+        cache,
+        ids.map((id) => [id]),
+        options,
+      )
+      .dataSync<"float32">(),
+  );
 }
 
 /** What the cache keeps of its decoder: the state of the recording. */

@@ -5,9 +5,10 @@ import { noteLongContext, type OpenedModel, openModel } from "../model/open-mode
 import { defaultSpecs } from "../model/policies.js";
 import { heldFormat, type WeightFormat, weightFormats, weightStorage } from "../model/weight-format.js";
 import {
-  backendOption,
   cacheOption,
   commonOptions,
+  type EngineOptions,
+  engineOptions,
   jsonOption,
   policiesOption,
   wholeNumber,
@@ -19,22 +20,20 @@ import { print, printJson, printTable } from "../terminal/output.js";
 import { Progress } from "../terminal/progress.js";
 import { UsageError } from "../usage-error.js";
 
-interface Options {
+interface Options extends EngineOptions {
   readonly prompt: number;
   readonly gen: number;
   readonly depth: readonly number[];
   readonly policy?: readonly string[];
-  readonly threads?: number;
   readonly weights: WeightFormat;
   readonly cache: string;
   readonly repeat: number;
-  readonly backend: string;
   readonly json?: boolean;
 }
 
 /** `kvfold bench MODEL`: speed of prefill and decoding, by policy and by depth. */
 export function benchCommand(): Command {
-  return commonOptions(new Command("bench"))
+  return engineOptions(commonOptions(new Command("bench")))
     .summary("speed of prefill and decoding, by depth")
     .description(
       "Measures tokens a second: a prompt, and decoding token by token, each on top of a cache that holds DEPTH tokens.\n" +
@@ -47,7 +46,6 @@ export function benchCommand(): Command {
       new Option("--depth <n,...>", "tokens in the cache before each run").argParser(wholeNumbers(0)).default([0], "0"),
     )
     .addOption(policiesOption())
-    .option("--threads <n>", "threads that compute; the backend native takes it", wholeNumber(1))
     .addOption(
       new Option("--weights <format>", "format that weights are held in; file: as stored, where the backend can")
         .choices(weightFormats)
@@ -55,7 +53,6 @@ export function benchCommand(): Command {
     )
     .addOption(cacheOption())
     .option("--repeat <n>", "measured runs", wholeNumber(1), 5)
-    .addOption(backendOption())
     .addOption(jsonOption())
     .action(run);
 }
@@ -63,21 +60,25 @@ export function benchCommand(): Command {
 async function run(name: string, options: Options): Promise<void> {
   const { prompt, gen, depth: depths, repeat } = options;
   if (prompt === 0 && gen === 0) throw new UsageError("--prompt 0 and --gen 0 leave nothing to measure.");
-  const opened = await openModel(name, (config) => options.policy ?? defaultSpecs(config), options.backend, {
-    threads: options.threads,
-    weights: weightStorage(options.weights),
-  });
+  const opened = await openModel(
+    name,
+    (config) => options.policy ?? defaultSpecs(config),
+    options,
+    weightStorage(options.weights),
+  );
   const { model, policies, backend } = opened;
   noteLongContext(model, Math.max(...depths) + Math.max(prompt, gen));
   const rows = await interruptible((signal) =>
     measured(opened, { model, policies, codec: options.cache, prompt, gen, depths, repeat, signal }),
   );
+  const activations = options.activations ?? "float32";
   if (options.json) {
-    printJson({ model: name, backend: backend.name, detail: backend.detail, prompt, gen, repeat, results: rows });
+    const { name: on, detail } = backend;
+    printJson({ model: name, backend: on, detail, activations, prompt, gen, repeat, results: rows });
     return;
   }
   print(
-    `${name}: backend ${backend.name} (${backend.detail}), weights ${heldFormat(model)}, cache ${options.cache}\n` +
+    `${name}: backend ${backend.name} (${backend.detail}), weights ${heldFormat(model)}, ${activations} activations, cache ${options.cache}\n` +
       `prompt ${figure(prompt)}, gen ${figure(gen)}, median of ${repeat}; spread is (largest - smallest) / median\n`,
   );
   printTable(

@@ -4,23 +4,30 @@ import type { ChatSession as Session } from "@kvfold/models";
 import { Command } from "commander";
 import { openModel } from "../model/open-model.js";
 import { defaultSpec } from "../model/policies.js";
-import { backendOption, cacheOption, commonOptions, policyOption, positiveNumber, wholeNumber } from "../options.js";
+import {
+  cacheOption,
+  commonOptions,
+  type EngineOptions,
+  engineOptions,
+  policyOption,
+  positiveNumber,
+  wholeNumber,
+} from "../options.js";
 import { bytes, figure } from "../terminal/figures.js";
 import { Interrupted, onInterrupt } from "../terminal/interruptible.js";
 import { note } from "../terminal/output.js";
 
-interface Options {
+interface Options extends EngineOptions {
   readonly policy?: string;
   readonly maxTokens: number;
   readonly temperature: number;
   readonly seed?: number;
   readonly cache: string;
-  readonly backend: string;
 }
 
 /** `kvfold chat MODEL`: a conversation, one line a message. */
 export function chatCommand(): Command {
-  return commonOptions(new Command("chat"))
+  return engineOptions(commonOptions(new Command("chat")))
     .summary("talk to an instruction-tuned model")
     .description(
       "Talks to a model that has a chat template: one line a message, answers on stdout. Ctrl-C stops an answer, and leaves\n" +
@@ -32,16 +39,11 @@ export function chatCommand(): Command {
     .option("--temperature <t>", "randomness; 0 takes the most likely token", positiveNumber, 0)
     .option("--seed <s>", "seed of the draws", wholeNumber(0))
     .addOption(cacheOption())
-    .addOption(backendOption())
     .action(run);
 }
 
 async function run(name: string, options: Options): Promise<void> {
-  const { model, policies } = await openModel(
-    name,
-    (config) => [options.policy ?? defaultSpec(config)],
-    options.backend,
-  );
+  const { model, policies } = await openModel(name, (config) => [options.policy ?? defaultSpec(config)], options);
   const { ChatSession, encodeChat } = await import("@kvfold/models");
   encodeChat(model.tokenizer, [{ role: "user", content: "" }]); // a base model is refused before the first message
   const session = new ChatSession(model, (policies[0] as (typeof policies)[number]).policy, { codec: options.cache });

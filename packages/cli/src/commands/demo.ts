@@ -26,7 +26,7 @@ export function demoCommand(): Command {
 
 async function run({ backend }: { readonly backend: string }): Promise<void> {
   const { pagePath } = await import("@kvfold/demo-model");
-  const opened = await openModel("demo", () => SPECS, backend);
+  const opened = await openModel("demo", () => SPECS, { backend });
   const page = await readFile(pagePath, "utf8");
   await interruptible(async (signal) => {
     await continuePrompt(opened, page, signal);

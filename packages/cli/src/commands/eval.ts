@@ -3,26 +3,33 @@ import { Command } from "commander";
 import { type EvalRow, evalRow } from "../eval-row.js";
 import { noteLongContext, type OpenedModel, openModel } from "../model/open-model.js";
 import { defaultSpecs } from "../model/policies.js";
-import { backendOption, cacheOption, commonOptions, jsonOption, policiesOption, wholeNumber } from "../options.js";
+import {
+  cacheOption,
+  commonOptions,
+  type EngineOptions,
+  engineOptions,
+  jsonOption,
+  policiesOption,
+  wholeNumber,
+} from "../options.js";
 import { bytes, figure } from "../terminal/figures.js";
 import { interruptible } from "../terminal/interruptible.js";
 import { note, printJson, printTable } from "../terminal/output.js";
 import { Progress } from "../terminal/progress.js";
 import { UsageError } from "../usage-error.js";
 
-interface Options {
+interface Options extends EngineOptions {
   readonly text?: string;
   readonly recall?: boolean;
   readonly policy?: readonly string[];
   readonly tokens?: number;
   readonly cache: string;
-  readonly backend: string;
   readonly json?: boolean;
 }
 
 /** `kvfold eval MODEL --text FILE | --recall`: quality, bytes and speed of policies, by decoding through the cache. */
 export function evalCommand(): Command {
-  return commonOptions(new Command("eval"))
+  return engineOptions(commonOptions(new Command("eval")))
     .summary("quality, bytes and speed of policies")
     .description(
       "Scores cache policies by decoding through the cache: perplexity, divergence and agreement with the full cache on a\n" +
@@ -34,7 +41,6 @@ export function evalCommand(): Command {
     .addOption(policiesOption())
     .option("--tokens <n>", "tokens of the text (default: all, at most the trained context)", wholeNumber(2))
     .addOption(cacheOption())
-    .addOption(backendOption())
     .addOption(jsonOption())
     .action(run);
 }
@@ -44,7 +50,7 @@ async function run(name: string, options: Options): Promise<void> {
   if (options.text === undefined && options.tokens !== undefined)
     throw new UsageError("--tokens counts tokens of a text; give --text FILE with it.");
   const text = options.text === undefined ? undefined : await readText(options.text);
-  const opened = await openModel(name, (config) => options.policy ?? defaultSpecs(config), options.backend);
+  const opened = await openModel(name, (config) => options.policy ?? defaultSpecs(config), options);
   const tokens = text === undefined ? undefined : chooseTokens(opened, text, options);
   const rows = await interruptible((signal) => evaluate(opened, tokens, options, signal));
   if (options.json) {

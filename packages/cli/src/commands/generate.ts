@@ -3,9 +3,10 @@ import { Command } from "commander";
 import { noteLongContext, openModel } from "../model/open-model.js";
 import { defaultSpec } from "../model/policies.js";
 import {
-  backendOption,
   cacheOption,
   commonOptions,
+  type EngineOptions,
+  engineOptions,
   jsonOption,
   policyOption,
   positiveNumber,
@@ -14,19 +15,18 @@ import {
 import { Interrupted, interruptible } from "../terminal/interruptible.js";
 import { printJson } from "../terminal/output.js";
 
-interface Options {
+interface Options extends EngineOptions {
   readonly policy?: string;
   readonly maxTokens: number;
   readonly temperature: number;
   readonly seed?: number;
   readonly cache: string;
-  readonly backend: string;
   readonly json?: boolean;
 }
 
 /** `kvfold generate MODEL PROMPT`: continues a text. */
 export function generateCommand(): Command {
-  return commonOptions(new Command("generate"))
+  return engineOptions(commonOptions(new Command("generate")))
     .summary("continue a text")
     .description("Continues a text. The continuation goes to stdout, as it comes.")
     .argument("<MODEL>", "folder, .gguf file, hub id, or demo")
@@ -36,18 +36,13 @@ export function generateCommand(): Command {
     .option("--temperature <t>", "randomness; 0 takes the most likely token", positiveNumber, 0)
     .option("--seed <s>", "seed of the draws; the same seed gives the same text", wholeNumber(0))
     .addOption(cacheOption())
-    .addOption(backendOption())
     .addOption(jsonOption())
     .action(run);
 }
 
 async function run(name: string, given: string, options: Options): Promise<void> {
   const prompt = given === "-" ? await standardInput() : given;
-  const { model, policies } = await openModel(
-    name,
-    (config) => [options.policy ?? defaultSpec(config)],
-    options.backend,
-  );
+  const { model, policies } = await openModel(name, (config) => [options.policy ?? defaultSpec(config)], options);
   const { policy } = policies[0] as (typeof policies)[number];
   const { temperature, maxTokens } = options;
   const tokens = model.tokenizer.encode(prompt);

@@ -1,5 +1,6 @@
 import type { BackendChoice } from "@kvfold/core";
 import type { LanguageModel, ModelConfig, WeightStorage } from "@kvfold/models";
+import type { EngineOptions } from "../options.js";
 import { busy } from "../terminal/interruptible.js";
 import { note } from "../terminal/output.js";
 import { Progress } from "../terminal/progress.js";
@@ -14,25 +15,18 @@ export interface OpenedModel {
   readonly backend: BackendChoice;
 }
 
-/** How a model is to be held and run; by default as it is best here. */
-export interface OpenOptions {
-  /** Threads that compute. */
-  readonly threads?: number | undefined;
-  /** How weights are held in memory. Default `auto`. */
-  readonly weights?: WeightStorage;
-}
-
 /**
  * Chooses the backend and loads a model. What can be wrong with the command line is found before weights are read.
  *
  * @param name MODEL as the user gave it
  * @param specs SPECs of policies, for a model
+ * @param weights how weights are held in memory
  */
 export async function openModel(
   name: string,
   specs: (config: ModelConfig) => readonly string[],
-  backend: string,
-  { threads, weights = "auto" }: OpenOptions = {},
+  { backend, threads, activations }: EngineOptions,
+  weights: WeightStorage = "auto",
 ): Promise<OpenedModel> {
   const { backendTable, chooseBackend } = await import("@kvfold/core");
   const { loadLocalModel, readModelConfig } = await import("@kvfold/models");
@@ -41,7 +35,7 @@ export async function openModel(
   const path = await resolvePath(name);
   const config = await readModelConfig(path);
   const policies = await readPolicies(specs(config), config);
-  const choice = await chooseBackend({ prefer: backend, threads });
+  const choice = await chooseBackend({ prefer: backend, threads, activations });
   if (choice.name === "cpu" && backend === "auto") note(`running on the slow backend 'cpu'; 'kvfold doctor' says why.`);
   const progress = new Progress("loading weights");
   try {

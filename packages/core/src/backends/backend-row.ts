@@ -2,7 +2,15 @@
 export interface BackendSettings {
   /** Threads that compute. */
   readonly threads?: number | undefined;
+  /**
+   * Precision of activations in products with packed weights. `float32` to rounding; `int16` and `int8` round them to
+   * 1/65,000 and 1/254 of the largest of their neighbours and are faster. llama.cpp rounds as `int8` does.
+   */
+  readonly activations?: ActivationPrecision | undefined;
 }
+
+/** See {@link BackendSettings.activations}. */
+export type ActivationPrecision = "float32" | "int16" | "int8";
 
 /** What is known of a backend that this machine can run. */
 export interface LoadedBackend {
@@ -27,8 +35,8 @@ export interface MissingBackend {
 export interface BackendRow {
   /** Name under which the backend registers itself with TensorFlow.js (no underscore). */
   readonly name: string;
-  /** Whether `load` applies {@link BackendSettings.threads}. Default false. */
-  readonly takesThreads?: boolean;
+  /** Whether `load` applies {@link BackendSettings}. Default false. */
+  readonly takesSettings?: boolean;
   /**
    * Imports the backend's package, so that the backend is registered with TensorFlow.js under `name`. Never throws:
    * a backend that cannot run here gives the reason.

@@ -9,7 +9,7 @@ export const backendTable: readonly BackendRow[] = [
   { name: "cuda", load: () => loadKernelsPackage("cuda", "@kvfold/kernels-cuda") },
   {
     name: "native",
-    takesThreads: true,
+    takesSettings: true,
     load: (settings) => loadKernelsPackage("native", "@kvfold/kernels-cpu", settings),
   },
   { name: "tensorflow", load: loadTensorflow },

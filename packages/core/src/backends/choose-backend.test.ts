@@ -64,7 +64,7 @@ describe("chooseBackend", () => {
     const given: (number | undefined)[] = [];
     const threaded: BackendRow = {
       name: "cpu",
-      takesThreads: true,
+      takesSettings: true,
       load: async ({ threads }) => {
         given.push(threads);
         return { package: "threaded-package", version: "1.0.0", detail: "", ...(threads ? { threads } : {}) };
@@ -73,14 +73,14 @@ describe("chooseBackend", () => {
     const wasm = portable.filter(({ name }) => name === "wasm");
     const choice = await chooseBackend({ threads: 3, table: [...wasm, threaded] });
     expect(choice).toMatchObject({ name: "cpu", threads: 3 });
-    expect(choice.reasons).toEqual([{ name: "wasm", reason: "its number of threads cannot be set" }]);
+    expect(choice.reasons).toEqual([{ name: "wasm", reason: "it cannot be set to 3 threads" }]);
     await chooseBackend({ table: [threaded] });
     expect(given).toEqual([3, undefined]);
     await expect(chooseBackend({ prefer: "wasm", threads: 2, table: [...wasm, threaded] })).rejects.toThrow(
-      'The number of threads of "wasm" cannot be set. Leave threads out, or choose "cpu".',
+      'The backend "wasm" cannot be set to 2 threads. Leave that out, or choose "cpu".',
     );
     await expect(chooseBackend({ threads: 2, table: [ghost, ...wasm] })).rejects.toThrow(
-      "No backend can run here with 2 threads (ghost: its number of threads cannot be set; wasm:",
+      "No backend can run here with 2 threads (ghost: it cannot be set to 2 threads; wasm:",
     );
     await expect(chooseBackend({ threads: 1.5 })).rejects.toThrow("threads must be a whole number from 1 up; got 1.5.");
   });

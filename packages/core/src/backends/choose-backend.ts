@@ -1,11 +1,11 @@
 import { KvfoldError } from "../errors/kvfold-error.js";
 import { activateBackend } from "./activate-backend.js";
-import type { BackendRow, LoadedBackend, MissingBackend } from "./backend-row.js";
+import type { ActivationPrecision, BackendRow, BackendSettings, LoadedBackend, MissingBackend } from "./backend-row.js";
 import { backendTable } from "./backend-table.js";
 import { listBackends } from "./list-backends.js";
 
 /** Options of {@link chooseBackend}. */
-export interface ChooseBackendOptions {
+export interface ChooseBackendOptions extends BackendSettings {
   /**
    * Name of a backend, or `"auto"` (the default) for the best one that runs here. A name is a demand: when that
    * backend cannot run, the call fails and nothing else is used in its place.
@@ -16,6 +16,8 @@ export interface ChooseBackendOptions {
    * threads cannot be set are passed over, and a named one fails. Only `native` takes it.
    */
   readonly threads?: number | undefined;
+  /** Precision of activations; default `float32`. A demand as `threads` is. Only `native` takes it. */
+  readonly activations?: ActivationPrecision | undefined;
   /** Rows to choose from, best first; default every backend that kvfold knows. */
   readonly table?: readonly BackendRow[];
 }
@@ -39,32 +41,42 @@ export interface BackendChoice extends LoadedBackend {
  * @throws KvfoldError `backend-threads` when `threads` is not a whole number from 1 up
  */
 export async function chooseBackend(options: ChooseBackendOptions = {}): Promise<BackendChoice> {
-  const { prefer = "auto", threads, table = backendTable } = options;
+  const { prefer = "auto", threads, activations, table = backendTable } = options;
+  const settings = { threads, activations };
   if (threads !== undefined && !(Number.isSafeInteger(threads) && threads >= 1)) {
     throw new KvfoldError("backend-threads", `threads must be a whole number from 1 up; got ${threads}.`);
   }
-  if (prefer !== "auto") return chooseNamed(prefer, table, threads);
+  if (prefer !== "auto") return chooseNamed(prefer, table, settings);
   const reasons: { name: string; reason: string }[] = [];
   for (const row of table) {
-    const loaded = await activate(row, threads);
+    const loaded = await activate(row, settings);
     if (!("reason" in loaded)) return { name: row.name, ...loaded, reasons };
     reasons.push({ name: row.name, reason: loaded.reason });
   }
   const failures = reasons.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
-  const wanted = threads === undefined ? "" : ` with ${threads} ${threads === 1 ? "thread" : "threads"}`;
+  const wanted = named(settings) === "" ? "" : ` with ${named(settings)}`;
   throw new KvfoldError("backend-unavailable", `No backend can run here${wanted} (${failures}).`);
 }
 
-/** A backend whose number of threads cannot be set is not even tried when one is asked for. */
-async function activate(row: BackendRow, threads: number | undefined): Promise<LoadedBackend | MissingBackend> {
-  if (threads === undefined || row.takesThreads) return activateBackend(row, { threads });
-  return { reason: "its number of threads cannot be set" };
+/** The settings that were asked for, in words. */
+function named({ threads, activations }: BackendSettings): string {
+  const parts = [
+    ...(threads === undefined ? [] : [`${threads} ${threads === 1 ? "thread" : "threads"}`]),
+    ...(activations === undefined ? [] : [`${activations} activations`]),
+  ];
+  return parts.join(" and ");
+}
+
+/** A backend that has no settings is not even tried when one is asked for. */
+async function activate(row: BackendRow, settings: BackendSettings): Promise<LoadedBackend | MissingBackend> {
+  if (named(settings) === "" || row.takesSettings) return activateBackend(row, settings);
+  return { reason: `it cannot be set to ${named(settings)}` };
 }
 
 async function chooseNamed(
   prefer: string,
   table: readonly BackendRow[],
-  threads: number | undefined,
+  settings: BackendSettings,
 ): Promise<BackendChoice> {
   const index = table.findIndex(({ name }) => name === prefer);
   const row = table[index];
@@ -72,18 +84,18 @@ async function chooseNamed(
     const known = table.map(({ name }) => name).join(", ");
     throw new KvfoldError("backend-unknown", `There is no backend "${prefer}"; choose "auto" or one of: ${known}.`);
   }
-  if (threads !== undefined && !row.takesThreads) throw fixedThreads(prefer, table);
-  const loaded = await activateBackend(row, { threads });
+  if (named(settings) !== "" && !row.takesSettings) throw withoutSettings(prefer, named(settings), table);
+  const loaded = await activateBackend(row, settings);
   if ("reason" in loaded) throw await unavailable(prefer, loaded.reason, table);
   const better = table.slice(0, index);
   const reasons = better.map(({ name }) => ({ name, reason: `not tried, because "${prefer}" was asked for` }));
   return { name: prefer, ...loaded, reasons };
 }
 
-function fixedThreads(prefer: string, table: readonly BackendRow[]): KvfoldError {
-  const able = table.filter(({ takesThreads }) => takesThreads).map(({ name }) => `"${name}"`);
-  const remedy = able.length === 0 ? "Leave threads out." : `Leave threads out, or choose ${able.join(" or ")}.`;
-  return new KvfoldError("backend-unavailable", `The number of threads of "${prefer}" cannot be set. ${remedy}`);
+function withoutSettings(prefer: string, wanted: string, table: readonly BackendRow[]): KvfoldError {
+  const able = table.filter(({ takesSettings }) => takesSettings).map(({ name }) => `"${name}"`);
+  const remedy = able.length === 0 ? "Leave that out." : `Leave that out, or choose ${able.join(" or ")}.`;
+  return new KvfoldError("backend-unavailable", `The backend "${prefer}" cannot be set to ${wanted}. ${remedy}`);
 }
 
 async function unavailable(prefer: string, reason: string, table: readonly BackendRow[]): Promise<KvfoldError> {

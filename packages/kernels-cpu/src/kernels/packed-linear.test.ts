@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { openSafetensors, type StorageTypeName, storageTypes } from "@kvfold/core";
+import { type ActivationPrecision, openSafetensors, type StorageTypeName, storageTypes } from "@kvfold/core";
 import { goldensPath, seeded } from "@kvfold/core/testing";
 import { afterAll, describe, expect, it } from "vitest";
-import { type ActivationPrecision, loadKernels } from "../load-kernels.js";
+import { loadKernels } from "../load-kernels.js";
 import { weightFormatIndex, weightFormats } from "../weight-format.js";
 
 const kernels = loadKernels();
