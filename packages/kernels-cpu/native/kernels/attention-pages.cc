@@ -253,14 +253,18 @@ void pagesOf(const PagesTask& task, int64_t firstHead) {
       continue;
     }
     // with the keys of each page, and again with its values, each stream moves by an eighth of a page
-    const int64_t asks = firstHead > 0 ? 0 : task.pageCount + task.pagesAhead;
+    const auto pageAhead = [&](int64_t page) {
+      if (firstHead > 0) return task.pages[p].data;
+      if (page < task.pageCount) return task.pages[page].data;
+      page -= task.pageCount;
+      return page < task.aheadCount ? task.ahead[page].data : task.pages[p].data;
+    };
     const auto asked = [&](int64_t step) {
       Ahead ahead;
       KVFOLD_UNROLL
       for (int s = 0; s < streams; s++) {
-        const int64_t at = s * 2 * (end - p) + step, page = end + at / (2 * streams);
-        const int64_t offset = at % (2 * streams) * task.scalesOffset / (2 * streams);
-        ahead.from[s] = page < asks ? task.pages[page].data + offset : task.pages[p].data;
+        const int64_t at = s * 2 * (end - p) + step;
+        ahead.from[s] = pageAhead(end + at / (2 * streams)) + at % (2 * streams) * task.scalesOffset / (2 * streams);
       }
       return ahead;
     };

@@ -28,8 +28,9 @@ struct PagesTask {
   int64_t dims;
   const PageSpan* pages;
   int64_t pageCount;
-  /** Pages behind those that memory may be asked for while the last ones are worked on. */
-  int64_t pagesAhead;
+  /** Pages that are probably worked on next: memory is asked for them while the last ones are. */
+  const PageSpan* ahead;
+  int64_t aheadCount;
   /** Where a page holds its scales (int8). */
   int64_t scalesOffset;
   /** Added to the scores of each entry, 0 or `hiddenScore`; null: all are seen. */

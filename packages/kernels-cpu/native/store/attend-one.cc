@@ -99,8 +99,13 @@ class Decoding {
     }
     memset(partial + 2 * group, 0, static_cast<size_t>(group * dims) * 4);
     const PageSpan* pages = held.pages + block.firstPage;
-    PagesTask task = {queries_ + block.stepLane * group * dims, group, dims, pages, block.pageCount, held.pageCount - block.firstPage - block.pageCount,
+    PagesTask task = {queries_ + block.stepLane * group * dims, group, dims, pages, block.pageCount, nullptr, 0,
                       shape_.scalesOffset, nullptr, nullptr, longest_, partial, partial + group, partial + 2 * group};
+    if (index + 1 < blocks_.size()) {
+      const Block& next = blocks_[index + 1];
+      task.ahead = lane(next.stepLane).pages + next.firstPage;
+      task.aheadCount = next.pageCount;
+    }
     if (scores_ != nullptr) task.scores = scores_ + block.stepLane * group * longest_ + block.firstSlot;
     const Scratch bias(anythingEnds(store_, call_) ? block.entries * 4 : 0);
     if (!bias.ok()) return false;
@@ -120,7 +125,7 @@ class Decoding {
     memcpy(closed, pages, static_cast<size_t>(block.pageCount) * sizeof(PageSpan));
     closed[block.pageCount - 1].count--;
     task.pages = closed;
-    task.pagesAhead = 0;
+    task.aheadCount = 0;
     attend[static_cast<int>(shape_.options.codec)](task);
     const PageSpan open = {reinterpret_cast<uint8_t*>(shape_.open(held.state)), 1};
     attendSpan(task, open, block.entries - 1);
@@ -131,7 +136,7 @@ class Decoding {
   void attendSpan(PagesTask task, const PageSpan& span, int64_t before) const {
     task.pages = &span;
     task.pageCount = 1;
-    task.pagesAhead = 0;
+    task.aheadCount = 0;
     if (task.bias != nullptr) task.bias += before;
     if (task.scores != nullptr) task.scores += before;
     kernels().attention->pages[static_cast<int>(EntryCodec::f32)](task);
