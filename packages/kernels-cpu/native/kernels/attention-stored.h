@@ -80,6 +80,10 @@ KVFOLD_INLINE void hold(F& v) {
 #else
   __asm__("" : "+x"(v));
 #endif
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(v));
+#else
+  (void)v;
 #endif
 }
 

@@ -49,6 +49,7 @@ class Numbers {
 void testSystem();
 void testGemm();
 void testPackedLinear();
+void testDecoder();
 void testStore();
 void testThreads();
 void testVectorMath();

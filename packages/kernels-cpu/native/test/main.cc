@@ -46,6 +46,7 @@ int main() {
       test::testMoves();
       test::testGemm();
       test::testPackedLinear();
+      test::testDecoder();
       test::testStore();
     }
   }

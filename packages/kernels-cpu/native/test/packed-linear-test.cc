@@ -57,7 +57,7 @@ void testPackedLinear() {
   for (int f = 0; f < weightFormatCount; f++) {
     const WeightFormat format = static_cast<WeightFormat>(f);
     const int block = blockSizeOf(format).values;
-    const int64_t inputs[] = {block == 1 ? 5 : block, block == 1 ? 67 : 3 * block};
+    const int64_t inputs[] = {block == 1 ? 5 : block, block == 1 ? 67 : 3 * block, block == 32 ? 7 * 32 : block};
     for (const int64_t width : inputs) {
       const int64_t rows[] = {1, 2, 4, 7, 35};
       for (const int64_t count : rows) {
