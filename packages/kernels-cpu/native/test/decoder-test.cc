@@ -7,6 +7,10 @@
 #include "../system/runtime.h"
 #include "check.h"
 
+#if defined(__aarch64__) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-tree-vectorize")  // GCC 12 ends with an internal error on these loops
+#endif
+
 namespace kvfold::test {
 namespace {
 
