@@ -24,8 +24,8 @@ const { values: given } = parseArgs({
   options: {
     formats: { type: "string", default: "Q4_1,Q8_0,F16" },
     depths: { type: "string", default: "0,1024,4096,8192" },
-    rows: { type: "string", default: "full,full@activations=int8,dmc:force=4,dmc:force=8" },
-    repeats: { type: "string", default: "5" },
+    rows: { type: "string", default: "full,full@codec=bf16,full@activations=int8@codec=bf16,dmc:force=4@codec=bf16" },
+    repeats: { type: "string", default: "3" },
     decode: { type: "string", default: "64" },
     threads: { type: "string", default: "2" },
     model: { type: "string", default: join(process.env.KVFOLD_SHARED ?? join(root, "..", "shared"), name) },
