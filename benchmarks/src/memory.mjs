@@ -41,7 +41,9 @@ try {
   }
   results.steady = await decode(join(root, "packages/demo-model/model"), "window:sinks=4,recent=252", 10000);
   const { at2000, now } = results.steady;
-  console.log(`window, 10,000 steps: ${(at2000 / MB).toFixed(1)} MB after 2,000, ${(now / MB).toFixed(1)} MB at the end`);
+  console.log(
+    `window, 10,000 steps: ${(at2000 / MB).toFixed(1)} MB after 2,000, ${(now / MB).toFixed(1)} MB at the end`,
+  );
   if (given === undefined && file !== undefined) {
     const out = fileURLToPath(new URL("../results/memory.json", import.meta.url));
     writeFileSync(out, `${JSON.stringify(results, null, 2)}\n`);
@@ -59,18 +61,14 @@ function convert(from, to) {
 
 async function decode(path, spec, count) {
   const model = await loadLocalModel(path);
-  const cache = model.createCache(parsePolicy(spec, modelPolicies(model.config)));
+  const policy = parsePolicy(spec, modelPolicies(model.config));
+  const generation = model.generate([100], { policy, maxTokens: count, ignoreEos: true });
   let at2000;
-  for (let i = 0; i < count; i++) {
-    const logits = model.forward(cache, [[100 + ((i * 7919) % (model.config.vocabSize - 100))]]);
-    await logits.data();
-    logits.dispose();
-    if (i === 1999) at2000 = resident().now;
-  }
-  const { liveBytes } = cache;
+  let done = 0;
+  for await (const _ of generation) if (++done === 2000) at2000 = resident().now;
+  const { liveBytes } = (await generation.result()).stats.cache;
   const fileBytes = statSync(path).isFile() ? statSync(path).size : undefined;
   const result = { spec, tokens: count, ...resident(), at2000, liveBytes, fileBytes };
-  cache.dispose();
   model.dispose();
   return result;
 }

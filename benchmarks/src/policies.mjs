@@ -50,7 +50,10 @@ async function compare({ path, weights, codec, depth, specs }) {
   for (const spec of specs) {
     const cache = model.createCache(parsePolicy(spec, modelPolicies(model.config)), { codec });
     for (let at = 0; at < depth; at += chunk) {
-      await run(cache, Array.from({ length: Math.min(chunk, depth - at) }, (_, i) => token(at + i)));
+      await run(
+        cache,
+        Array.from({ length: Math.min(chunk, depth - at) }, (_, i) => token(at + i)),
+      );
     }
     caches.push(cache);
   }
@@ -68,7 +71,9 @@ async function compare({ path, weights, codec, depth, specs }) {
   }
   const weightBytes = bytesOf(model.decoder.weights);
   const fullBytes = caches[0].liveBytes;
-  console.log(`\n${path === demo ? "bundled model" : "SmolLM2-135M"}, weights ${weights}, cache ${codec}, depth ${depth}`);
+  console.log(
+    `\n${path === demo ? "bundled model" : "SmolLM2-135M"}, weights ${weights}, cache ${codec}, depth ${depth}`,
+  );
   specs.forEach((spec, i) => {
     const { liveBytes, compressionRatio } = caches[i].stats();
     const ratio = spread(times[i].map((ms, round) => times[0][round] / ms));

@@ -1,5 +1,5 @@
 // kvfold on its native backend: node kvfold-engine.mjs {"file", "threads", "chunk", "policy", "codec"?, "activations"?}
-import { chooseBackend } from "@kvfold/core";
+import { chooseBackend, readInto } from "@kvfold/core";
 import { loadKernels, version } from "@kvfold/kernels-cpu";
 import { parsePolicy } from "@kvfold/kv-cache";
 import { loadLocalModel, modelPolicies } from "@kvfold/models";
@@ -11,6 +11,7 @@ if (!kernels.available) throw new Error(`kvfold's native backend cannot run: ${k
 await chooseBackend({ prefer: "native" });
 const model = await loadLocalModel(file);
 const policy = parsePolicy(spec, modelPolicies(model.config));
+const last = new Float32Array(model.config.vocabSize);
 const caches = new Map();
 
 function createCache() {
@@ -21,7 +22,7 @@ function createCache() {
 
 async function run(cache, tokens, endOfPrefill = false) {
   const logits = model.forward(cache, [tokens], { endOfPrefill });
-  await logits.data();
+  await readInto(logits, last);
   logits.dispose();
 }
 

@@ -51,6 +51,7 @@ export { type ScatterAddRowsAttrs, type ScatterAddRowsInputs, scatterAddRows } f
 export { batchMatMul } from "./ops/batch-matmul.js";
 export { gatherRows } from "./ops/gather-rows.js";
 export { matrixProduct } from "./ops/matrix-product.js";
+export { type ReadIntoBackend, readInto } from "./ops/read-into.js";
 export { type OwnGradient, withGradient } from "./ops/with-gradient.js";
 export { inverseFrequencies, type RopeFrequencies } from "./rope/inverse-frequencies.js";
 export { Rope, type RopeAngles, type RopeAnglesOptions } from "./rope/rope.js";

@@ -1,3 +1,4 @@
+import type { ReadIntoBackend } from "@kvfold/core";
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import type * as tf from "@tensorflow/tfjs-core";
 import { util } from "@tensorflow/tfjs-core";
@@ -17,7 +18,7 @@ export interface Output<Values> {
  * memory for the outputs of native kernels. Memory goes back to the pool when the last tensor that uses it is disposed;
  * what leaves the backend is copied, and so is pooled memory that comes in again through a JavaScript kernel.
  */
-export class NativeBackend extends MathBackendCPU {
+export class NativeBackend extends MathBackendCPU implements ReadIntoBackend {
   /** The addon's entry points. */
   readonly addon: NativeAddon;
   /** Records decoding steps. */
@@ -120,6 +121,12 @@ export class NativeBackend extends MathBackendCPU {
   override readSync(id: object): tf.BackendValues {
     if (this.recorder.recording) this.recorder.refuse("it reads values of tensors");
     return this.#unpooled(super.readSync(id));
+  }
+
+  /** Copies the values of a float32 tensor. */
+  readInto(id: object, target: Float32Array): void {
+    if (this.recorder.recording) this.recorder.refuse("it reads values of tensors");
+    target.set(this.data.get(id).values as Float32Array);
   }
 
   override disposeData(id: object, force = false): boolean {

@@ -1,9 +1,9 @@
 // The allocator's own figure against what entries and state need, for lanes of very different lengths.
 import { seeded } from "@kvfold/core/testing";
+import { dmc } from "@kvfold/dmc";
 import { attention, KvCache, parsePolicy } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { dmc } from "@kvfold/dmc";
 import "../src/index.js";
 
 const [layers, kvHeads, headDim] = [3, 3, 64];
@@ -21,7 +21,8 @@ function filled(spec: string, codec: string, tokens: number): KvCache {
     const count = Math.min(512, tokens - at);
     for (let layer = 0; layer < layers; layer++) {
       tf.tidy(() => {
-        const part = () => seeded(at + layer).normal<[number, number, number, number], tf.Rank.R4>([1, kvHeads, count, headDim]);
+        const part = () =>
+          seeded(at + layer).normal<[number, number, number, number], tf.Rank.R4>([1, kvHeads, count, headDim]);
         attention(cache.layer(layer), { q: part(), k: part(), v: part() });
       });
     }

@@ -1,3 +1,4 @@
+import { readInto } from "@kvfold/core";
 import type { CacheStats, KvCache } from "@kvfold/kv-cache";
 import type { LanguageModel } from "@kvfold/models";
 import * as tf from "@tensorflow/tfjs-core";
@@ -100,9 +101,11 @@ export async function measure(options: MeasureOptions): Promise<Measured[]> {
 class Work {
   private readonly options: MeasureOptions;
   private readonly total: number;
+  private readonly logits: Float32Array;
   private done = 0;
 
   constructor(options: MeasureOptions, total: number) {
+    this.logits = new Float32Array(options.model.config.vocabSize);
     this.options = options;
     this.total = total;
   }
@@ -128,7 +131,7 @@ class Work {
     signal.throwIfAborted();
     const start = performance.now();
     const logits = model.forward(cache, [tokens], { endOfPrefill });
-    await logits.data();
+    await readInto(logits, this.logits);
     const seconds = (performance.now() - start) / 1000;
     logits.dispose();
     this.done += tokens.length;

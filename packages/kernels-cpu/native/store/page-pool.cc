@@ -146,7 +146,9 @@ uint8_t* takeAny(PagePool& pool) {
 }  // namespace
 
 PagePool* pagePool(int64_t payload) {
-  const int64_t bytes = (payload + pageTrailerBytes + 63) / 64 * 64;
+  // whole cache lines, unless half of one is more than a hundredth of the page
+  const int64_t needed = payload + pageTrailerBytes, halves = (needed + 31) / 32 * 32, lines = (needed + 63) / 64 * 64;
+  const int64_t bytes = lines - halves > needed / 100 ? halves : lines;
   const Locked locked;
   for (PagePool* pool = pools; pool != nullptr; pool = pool->next) {
     if (pool->bytes == bytes) return pool;

@@ -20,7 +20,7 @@ PagePool* pagePool(int64_t payload);
 int64_t pageBytes(const PagePool& pool);
 
 /**
- * A page with one holder, 64-byte aligned, not cleared; null when the system has no memory. Any thread.
+ * A page with one holder, 64-byte aligned or, where that would waste much, 32-byte aligned; not cleared; null when the system has no memory. Any thread.
  *
  * @param before the page behind which it should lie; null: none
  */

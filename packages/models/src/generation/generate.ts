@@ -1,4 +1,4 @@
-import { KvfoldError } from "@kvfold/core";
+import { KvfoldError, readInto } from "@kvfold/core";
 import { full, type KvCache } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import type { LanguageModel } from "../language-model.js";
@@ -67,6 +67,7 @@ async function* tokens(
     options.cache ?? model.createCache(options.policy ?? full(), { rows: rows.length, codec: options.codec ?? "f32" });
   const clock: Clock = { start: performance.now(), prefillMs: 0, decodeMs: 0, decoded: 0, firstTokenMs: undefined };
   const aborted = () => options.signal?.aborted ?? false;
+  const values = new Float32Array(rows.length * model.config.vocabSize);
   try {
     for (const [row, state] of rows.entries()) {
       if (!(await prefill(model, cache, row, state, options.prefillChunk ?? 512, aborted))) break;
@@ -86,7 +87,7 @@ async function* tokens(
         clock.firstTokenMs ??= performance.now() - clock.start;
         yield { row, token, text, ...chances };
       }
-      await decode(model, cache, rows, clock);
+      await decode(model, cache, rows, clock, values);
       await tf.nextFrame();
     }
     onEnd({ rows: rows.map((state) => state.result()), stats: figures(rows, clock, cache) });
@@ -119,16 +120,22 @@ async function prefill(
   return true;
 }
 
-/** One step for all rows that go on. */
-async function decode(model: LanguageModel, cache: KvCache, rows: readonly RowState[], clock: Clock): Promise<void> {
+/** One step for all rows that go on; `values` holds their logits until the next one. */
+async function decode(
+  model: LanguageModel,
+  cache: KvCache,
+  rows: readonly RowState[],
+  clock: Clock,
+  values: Float32Array<ArrayBuffer>,
+): Promise<void> {
   const active = [...rows.keys()].filter((row) => rows[row]?.finish === undefined);
   if (active.length === 0) return;
   const start = performance.now();
   const last = active.map((row) => (rows[row] as RowState).tokens.slice(-1));
   const logits = model.forward(cache, last, { rows: active });
-  const values = (await logits.data()) as Float32Array<ArrayBuffer>;
-  logits.dispose();
   const vocab = model.config.vocabSize;
+  await readInto(logits, values.subarray(0, active.length * vocab));
+  logits.dispose();
   active.forEach((row, i) => {
     (rows[row] as RowState).logits = values.subarray(i * vocab, (i + 1) * vocab);
   });
