@@ -14,10 +14,11 @@ struct Prefetch {
   int64_t rowStride;
   int64_t step;
 
-  static inline __attribute__((always_inline)) Prefetch of(const uint8_t* first, int64_t rowBytes, int rows, int bytes) {
+  static inline __attribute__((always_inline)) Prefetch of(const uint8_t* first, int64_t rowBytes, int rows, int bytes,
+                                                               int groupsAhead = 2) {
     constexpr int64_t longest = 16384;
     if (rows * rowBytes > longest) return {first + 2048, rowBytes, bytes};
-    return {first + 2 * rows * rowBytes, bytes, static_cast<int64_t>(rows) * bytes};
+    return {first + groupsAhead * rows * rowBytes, bytes, static_cast<int64_t>(rows) * bytes};
   }
 
   /** Asks for what goes with one row of this step. */

@@ -137,6 +137,8 @@ KVFOLD_INLINE __m128 sumsOfFours(__m512 v) {
 template <WeightFormat format, int digits>
 void gemv(const WideGemvTask& wide, int64_t begin, int64_t end) {
   constexpr int blockBytes = Quads<format>::blockBytes;
+  // one digit is done so fast that memory must be asked earlier; more digits would only lose cache by that
+  constexpr int groupsAhead = digits == 1 ? 4 : 2;
   const GemvTask& task = wide.task;
   const int64_t blocks = task.inputs / 32, wholeQuads = blocks / quad;
   const float* scalesOfX = reinterpret_cast<const float*>(wide.coded + wide.layout.scaleOffset());
@@ -151,7 +153,7 @@ void gemv(const WideGemvTask& wide, int64_t begin, int64_t end) {
     __m512 acc[together], minima = _mm512_setzero_ps();
     KVFOLD_UNROLL
     for (int o = 0; o < together; o++) acc[o] = _mm512_setzero_ps();
-    Prefetch prefetch = Prefetch::of(rows[0], task.rowBytes, together, blockBytes * quad);
+    Prefetch prefetch = Prefetch::of(rows[0], task.rowBytes, together, blockBytes * quad, groupsAhead);
     for (int64_t q = 0; q < wholeQuads; q++) {
       addQuad<format, digits, true>(rows, quad, wide.coded + q * digits * 128, scalesOfX + q * quad, sumsOfX + q * quad,
                                     prefetch, acc, minima);
