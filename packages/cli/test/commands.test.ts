@@ -280,7 +280,16 @@ describe("kvfold bench", { timeout }, () => {
       ...specs.flatMap((spec) => ["--policy", spec]),
       ...portable,
     );
-    expect(Object.keys(json)).toEqual(["model", "backend", "detail", "prompt", "gen", "repeat", "results"]);
+    expect(Object.keys(json)).toEqual([
+      "model",
+      "backend",
+      "detail",
+      "activations",
+      "prompt",
+      "gen",
+      "repeat",
+      "results",
+    ]);
     expect(json).toMatchObject({ model: "demo", backend: "wasm", prompt: 8, gen: 4, repeat: 2 });
     expect(json.results.map(({ policy, depth }) => [depth, policy])).toEqual([
       [0, "full"],
@@ -317,7 +326,7 @@ describe("kvfold bench", { timeout }, () => {
     const args = ["bench", "demo", "--prompt", "8", "--gen", "0", "--repeat", "1", "--policy", "full", ...portable];
     const { code, stdout, stderr } = await kvfold(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^demo: backend wasm \(.*\), weights F32, cache f32$/m);
+    expect(stdout).toMatch(/^demo: backend wasm \(.*\), weights F32, float32 activations, cache f32$/m);
     expect(stdout).toMatch(/^full +0 +[\d,.]+ +0\.0 % +- +- +256 +1\.00 +64\.00 KiB$/m);
     expect(hasControlCharacters(stdout)).toBe(false);
   });
@@ -337,7 +346,7 @@ describe("kvfold bench", { timeout }, () => {
     [["--repeat", "0"], 2, "It must be a whole number from 1 up"],
     [["--threads", "0"], 2, "It must be a whole number from 1 up"],
     [["--weights", "Q9"], 2, "Allowed choices are file, F32, BF16"],
-    [["--threads", "2", ...portable], 1, 'The number of threads of "wasm" cannot be set'],
+    [["--threads", "2", ...portable], 1, 'The backend "wasm" cannot be set to 2 threads'],
     [["--weights", "Q8_0", ...portable], 1, "Packed weights need the native backend"],
     [["--cache", "int8", ...portable], 1, "npm install @kvfold/kernels-cpu"],
   ])("refuses %o", async (args, exit, message) => {
