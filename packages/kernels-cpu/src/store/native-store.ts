@@ -13,17 +13,15 @@ import type {
 } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import type { NativeBackend, Output } from "../native-backend.js";
-import type { RecordedAngles } from "../step-recorder.js";
 import { entryCodecs } from "./entry-codecs.js";
 import { keyAngles } from "./key-angles.js";
 import { NativeSnapshot, pagesOf } from "./native-snapshot.js";
+import { anglesAt, lengthOf } from "./step-angles.js";
 import type { StoreContent, StoreHandle, StoreScores, StoreWrite } from "./store-entries.js";
+import { bitsOf, isIndex, limitOf, noLimit, tensorOf, wholeNumber } from "./store-values.js";
 
 /** Entries of a page: the size at which decoding is fastest, of those that waste little; see the benchmark notes. */
 const pageSlots = 16;
-
-/** No window, no band. */
-const noLimit = 2 ** 31;
 
 /** Angles of a step's tokens. */
 interface StepAngles {
@@ -347,31 +345,17 @@ export class NativeStore implements LayerStore {
     if (!bySlot && this.stepAngles?.step === step && this.stepAngles.rope === rope) return this.stepAngles;
     const { kvHeads } = this.options.shape;
     if (!bySlot) {
-      const made = { step, rope, ...this.backend.recorder.angles(rope, step, (now) => this.logicalAngles(now, rope)) };
+      const made = {
+        step,
+        rope,
+        ...this.backend.recorder.angles(rope, step, (now) => anglesAt(now, now.starts, rope, this.backend)),
+      };
       this.stepAngles = made;
       return made;
     }
     const slot = (row: number, i: number) =>
       (this.lengthsOfAll()[row * kvHeads] as number) - (step.lengths[i] as number);
-    return { step, rope, ...this.anglesAt(step, step.rows.map(slot), rope) };
-  }
-
-  private logicalAngles(step: Step, rope: Rope): RecordedAngles {
-    return this.anglesAt(step, step.starts, rope);
-  }
-
-  private anglesAt(step: Step, starts: readonly number[], rope: Rope): RecordedAngles {
-    const { tokens } = step;
-    const positions = new Int32Array(step.rows.length * tokens);
-    for (let i = 0; i < positions.length; i++) {
-      positions[i] = Math.max(0, (starts[Math.floor(i / tokens)] as number) + (i % tokens));
-    }
-    const { cos, sin } = rope.angles(positions, { shape: [step.rows.length, tokens], length: lengthOf(step) });
-    // kept by the rope from now on, whoever recorded the step in which they were made
-    this.backend.recorder.known(cos);
-    this.backend.recorder.known(sin);
-    const half = cos.shape[cos.rank - 1] as number;
-    return { half, cos: this.backend.floats(cos), sin: this.backend.floats(sin) };
+    return { step, rope, ...anglesAt(step, step.rows.map(slot), rope, this.backend) };
   }
 
   private readAngles(step: Step, { rope }: CallSite, bySlot: boolean) {
@@ -432,30 +416,4 @@ export class NativeStore implements LayerStore {
   private floatsOf(tensor: tf.Tensor): Float32Array {
     return tensor.dtype === "int32" ? Float32Array.from(this.backend.ints(tensor)) : this.backend.floats(tensor);
   }
-}
-
-function tensorOf<T extends tf.Tensor>(output: Output<unknown>): T {
-  return tf.engine().makeTensorFromTensorInfo(output.info) as T;
-}
-
-/** The same memory as whole numbers. */
-function bitsOf(values: Float32Array | Int32Array): Int32Array {
-  return values instanceof Int32Array ? values : new Int32Array(values.buffer, values.byteOffset, values.length);
-}
-
-function isIndex(column: string): boolean {
-  return column === "position" || column === "until";
-}
-
-function limitOf(limit: number | undefined): number {
-  return limit === undefined ? noLimit : Math.min(Math.ceil(limit), noLimit);
-}
-
-function wholeNumber(value: number): number {
-  return value > 0 ? Math.min(Math.floor(value), noLimit - 1) : 0;
-}
-
-/** Tokens of the longest text after the step. */
-function lengthOf(step: Step): number {
-  return Math.max(...step.starts.map((start, row) => start + (step.lengths[row] ?? 0)));
 }
