@@ -1,14 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { goldensPath, sharedPath, skipReason } from "@kvfold/core/testing";
 import { pagePath } from "@kvfold/demo-model";
-import { afterAll, describe, expect, it, type TestContext } from "vitest";
-import type { BenchRow } from "../src/bench/bench-row.js";
+import { afterAll, describe, expect, it } from "vitest";
 import type { EvalRow } from "../src/eval-row.js";
 import type { PolicyPlan } from "../src/model/plan.js";
-import { commandModule, kvfold, kvfoldJson, startKvfold } from "./run-kvfold.js";
+import { commandModule, hasControlCharacters, kvfold, kvfoldJson, needNative, startKvfold } from "./run-kvfold.js";
 
 const folder = mkdtempSync(join(tmpdir(), "kvfold-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -266,107 +265,6 @@ describe("kvfold eval", { timeout }, () => {
   });
 });
 
-describe("kvfold bench", { timeout }, () => {
-  const small = ["--prompt", "8", "--gen", "4", "--repeat", "2"];
-
-  it("measures every policy at every depth; what the cache holds is counted exactly", async () => {
-    const specs = ["full", "window:recent=12"];
-    const json = await kvfoldJson<Record<string, unknown> & { results: readonly BenchRow[] }>(
-      "bench",
-      "demo",
-      ...small,
-      "--depth",
-      "40,0",
-      ...specs.flatMap((spec) => ["--policy", spec]),
-      ...portable,
-    );
-    expect(Object.keys(json)).toEqual([
-      "model",
-      "backend",
-      "detail",
-      "activations",
-      "prompt",
-      "gen",
-      "repeat",
-      "results",
-    ]);
-    expect(json).toMatchObject({ model: "demo", backend: "wasm", prompt: 8, gen: 4, repeat: 2 });
-    expect(json.results.map(({ policy, depth }) => [depth, policy])).toEqual([
-      [0, "full"],
-      [0, "window:recent=12"],
-      [40, "full"],
-      [40, "window:recent=12"],
-    ]);
-    for (const row of json.results) {
-      expect(Object.keys(row)).toEqual([
-        "policy",
-        "weights",
-        "cache",
-        "threads",
-        "depth",
-        "prefillTokensPerSecond",
-        "decodeTokensPerSecond",
-        "spread",
-        "entries",
-        "liveBytes",
-        "compressionRatio",
-      ]);
-      expect(row).toMatchObject({ weights: "F32", cache: "f32", threads: 1 });
-      expect(row.prefillTokensPerSecond).toBeGreaterThan(0);
-      expect(row.decodeTokensPerSecond).toBeGreaterThan(0);
-      expect(row.spread.prefill).toBeGreaterThanOrEqual(0);
-      expect(row.spread.decode).toBeGreaterThanOrEqual(0);
-    }
-    const lanes = 4 * 8;
-    expect(json.results.map(({ entries }) => entries)).toEqual([4, 4, 44, 16].map((tokens) => tokens * lanes));
-    expect(json.results[2]).toMatchObject({ compressionRatio: 1, liveBytes: 44 * lanes * 2 * 32 * 4 });
-  });
-
-  it("shows a table, and dashes for what was not asked for", async () => {
-    const args = ["bench", "demo", "--prompt", "8", "--gen", "0", "--repeat", "1", "--policy", "full", ...portable];
-    const { code, stdout, stderr } = await kvfold(args);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^demo: backend wasm \(.*\), weights F32, float32 activations, cache f32$/m);
-    expect(stdout).toMatch(/^full +0 +[\d,.]+ +0\.0 % +- +- +256 +1\.00 +64\.00 KiB$/m);
-    expect(hasControlCharacters(stdout)).toBe(false);
-  });
-
-  it("says when the text is longer than the model knows, and when decisions are forced", async () => {
-    const args = ["bench", "demo", "--prompt", "0", "--gen", "1", "--repeat", "1", "--depth", "1024"];
-    const { code, stderr } = await kvfold([...args, "--policy", "dmc:force=4", ...portable]);
-    expect(code).toBe(0);
-    expect(stderr).toContain("1025 tokens are more than the context of 1024");
-    expect(stderr).toContain("the text is meaningless");
-  });
-
-  it.each([
-    [["--prompt", "0", "--gen", "0"], 2, "leave nothing to measure"],
-    [["--depth", "0,-1"], 2, "It must be a whole number from 0 up"],
-    [["--depth", ""], 2, "It must be a whole number from 0 up"],
-    [["--repeat", "0"], 2, "It must be a whole number from 1 up"],
-    [["--threads", "0"], 2, "It must be a whole number from 1 up"],
-    [["--weights", "Q9"], 2, "Allowed choices are file, F32, BF16"],
-    [["--threads", "2", ...portable], 1, 'The backend "wasm" cannot be set to 2 threads'],
-    [["--weights", "Q8_0", ...portable], 1, "Packed weights need the native backend"],
-    [["--cache", "int8", ...portable], 1, "npm install @kvfold/kernels-cpu"],
-  ])("refuses %o", async (args, exit, message) => {
-    const { code, stdout, stderr } = await kvfold(["bench", "demo", ...small, ...args]);
-    expect({ code, stdout }).toEqual({ code: exit, stdout: "" });
-    expect(stderr).toContain(message);
-  });
-
-  it("sets threads, weights and storage on the backend native", async (context) => {
-    await needNative(context);
-    const { results } = await kvfoldJson<{ results: readonly BenchRow[] }>(
-      "bench",
-      "demo",
-      ...small,
-      ...["--threads", "1", "--weights", "Q8_0", "--cache", "bf16", "--backend", "native"],
-    );
-    expect(results[0]).toMatchObject({ policy: "full", weights: "Q8_0", cache: "bf16", threads: 1 });
-  });
-});
-
 describe("kvfold plan", { timeout }, () => {
   it("gives bytes, sequences and FLOPs from the config alone", async () => {
     const config = {
@@ -414,65 +312,6 @@ describe("kvfold plan", { timeout }, () => {
   );
 });
 
-describe("kvfold convert and inspect", { timeout }, () => {
-  it("writes a folder that says the same, and overwrites nothing", async () => {
-    const out = join(folder, "converted");
-    const converted = await kvfold(["convert", "demo", out, "--dtype", "f16"]);
-    expect(converted).toMatchObject({ code: 0, stdout: `${out} holds demo in f16\n` });
-    expect(readdirSync(out)).toContain("model.safetensors");
-    const args = ["It was", "--max-tokens", "6"];
-    const [original, copy] = [await kvfold(["generate", "demo", ...args]), await kvfold(["generate", out, ...args])];
-    expect(copy.stdout).toBe(original.stdout);
-    expect(await kvfold(["convert", "demo", out])).toMatchObject({ code: 1, stdout: "" });
-    const inspected = await kvfoldJson<{ tensors: readonly { storage: string }[] }>("inspect", out);
-    expect(new Set(inspected.tensors.map(({ storage }) => storage))).toEqual(new Set(["f16"]));
-  });
-
-  it("writes a GGUF file that continues a text as its folder does, and overwrites nothing", async () => {
-    const [out, again] = [join(folder, "converted.gguf"), join(folder, "again.gguf")];
-    const converted = await kvfold(["convert", "demo", out, "--weights", "BF16"]);
-    expect(converted).toMatchObject({ code: 0, stdout: `${out} holds demo in BF16\n` });
-    const args = ["It was", "--max-tokens", "6"];
-    const [original, copy] = [await kvfold(["generate", "demo", ...args]), await kvfold(["generate", out, ...args])];
-    expect(copy.stdout).toBe(original.stdout);
-    expect(await kvfold(["convert", "demo", out])).toMatchObject({ code: 1, stdout: "" });
-    expect(await kvfold(["convert", out, out])).toMatchObject({ code: 1, stdout: "" });
-    expect(await kvfold(["convert", out, again])).toMatchObject({ code: 0, stdout: `${again} holds ${out} in Q8_0\n` });
-    const { tensors } = await kvfoldJson<{ tensors: readonly { storage: string }[] }>("inspect", again);
-    expect(new Set(tensors.map(({ storage }) => storage))).toEqual(new Set(["q8_0", "f32"]));
-  });
-
-  it("says which option goes with which output", async () => {
-    const file = await kvfold(["convert", "demo", join(folder, "x.gguf"), "--dtype", "f16"]);
-    expect(file).toMatchObject({ code: 2, stdout: "" });
-    expect(file.stderr).toContain("use --weights");
-    const dir = await kvfold(["convert", "demo", join(folder, "x"), "--weights", "F16"]);
-    expect(dir).toMatchObject({ code: 2, stdout: "" });
-    expect(dir.stderr).toContain("use --dtype");
-  });
-
-  it("shows architecture, tokenizer and tensors", async () => {
-    const json = await kvfoldJson<Record<string, unknown>>("inspect", "demo");
-    expect(json).toMatchObject({
-      model: "demo",
-      kind: "folder",
-      parameters: 4_262_144,
-      config: { architecture: "llama", layers: 4, kvHeads: 8 },
-      tokenizer: { kind: "byte-level BPE", vocabSize: 4096 },
-    });
-    const { code, stdout } = await kvfold(["inspect", "demo"]);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/^architecture +llama$/m);
-    expect(stdout).toMatch(/^model\.embed_tokens\.weight +bf16 +4096 x 256 +2,097,152$/m);
-  });
-
-  it("inspects a model that lacks its tokenizer, and says that it does", async () => {
-    const { code, stdout } = await kvfold(["inspect", goldensPath("hf/models/llama-gqa") as string]);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/^tokenizer +.*has no tokenizer\.json/m);
-  });
-});
-
 describe("kvfold policies and doctor", { timeout }, () => {
   it("lists every policy with its options, meanings and defaults", async () => {
     const { code, stdout } = await kvfold(["policies"]);
@@ -514,14 +353,3 @@ describe("kvfold demo", { timeout }, () => {
     expect(hasControlCharacters(stdout)).toBe(false);
   });
 });
-
-/** Skips a test where the command has no native backend: a strict installation without `@kvfold/kernels-cpu`. */
-async function needNative({ skip }: TestContext): Promise<void> {
-  const { backends } = await kvfoldJson<{ backends: readonly { name: string; available: boolean }[] }>("doctor");
-  if (backends.some(({ name, available }) => name === "native" && available)) return;
-  skip("the command does not find the backend native here");
-}
-
-function hasControlCharacters(text: string): boolean {
-  return [...text].some((character) => character < " " && character !== "\n");
-}

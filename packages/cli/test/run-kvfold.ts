@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { TestContext } from "vitest";
 
 const bin = fileURLToPath(new URL("../dist/bin.js", import.meta.url));
 
@@ -48,4 +49,16 @@ export async function kvfoldJson<T>(...args: readonly string[]): Promise<T> {
   const { code, stdout, stderr } = await kvfold([...args, "--json"]);
   if (code !== 0) throw new Error(`kvfold ${args.join(" ")} ended with ${code}:\n${stderr}`);
   return JSON.parse(stdout) as T;
+}
+
+/** Skips a test where the command has no native backend: a strict installation without `@kvfold/kernels-cpu`. */
+export async function needNative({ skip }: TestContext): Promise<void> {
+  const { backends } = await kvfoldJson<{ backends: readonly { name: string; available: boolean }[] }>("doctor");
+  if (backends.some(({ name, available }) => name === "native" && available)) return;
+  skip("the command does not find the backend native here");
+}
+
+/** Whether a text has more than printable characters and ends of lines. */
+export function hasControlCharacters(text: string): boolean {
+  return [...text].some((character) => character < " " && character !== "\n");
 }

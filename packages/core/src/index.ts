@@ -53,6 +53,7 @@ export { gatherRows } from "./ops/gather-rows.js";
 export { matrixProduct } from "./ops/matrix-product.js";
 export { type ReadIntoBackend, readInto } from "./ops/read-into.js";
 export { type OwnGradient, withGradient } from "./ops/with-gradient.js";
+export { sharedRegistry } from "./registry/shared-registry.js";
 export { inverseFrequencies, type RopeFrequencies } from "./rope/inverse-frequencies.js";
 export { Rope, type RopeAngles, type RopeAnglesOptions } from "./rope/rope.js";
 export type {

@@ -22,6 +22,11 @@ struct Span {
   int64_t length = 0;
 };
 
+/** True when `rows` rows of `columns` fit an array. Sizes are below 2^53, but their products may not be. */
+inline bool rowsFit(int64_t length, int64_t rows, int64_t columns) {
+  return rows == 0 || columns == 0 || (rows <= length && columns <= length / rows);
+}
+
 class Args {
  public:
   Args(napi_env env, napi_callback_info info);

@@ -139,6 +139,16 @@ describe("a recorded decoding step", () => {
     cache.dispose();
   });
 
+  it("refuses to run on a model that was disposed of", async () => {
+    const other = await loadLocalModel(join(repositoryRoot(), "packages/demo-model/model"));
+    const cache = other.createCache(policyOf("full"));
+    for (let i = 0; i < 5; i++) other.forward(cache, [[token(i)]]).dispose();
+    expect(stateOf(cache)).toMatchObject({ kind: "recorded" });
+    other.dispose();
+    expect(() => other.forward(cache, [[token(6)]])).toThrow(/model was disposed/);
+    cache.dispose();
+  });
+
   it("frees its memory with the cache", () => {
     const figures = () => {
       const { pooledBytes } = tf.memory() as unknown as { pooledBytes: number };

@@ -1,3 +1,4 @@
+import { sharedRegistry } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Step } from "./step.js";
 
@@ -33,14 +34,9 @@ export interface RecordedStep {
   dispose(): void;
 }
 
-// on globalThis, so that two loaded copies of this package see the same recorders
-const registryKey = Symbol.for("kvfold.stepRecorders");
-type Registry = Map<string, () => StepRecorder>;
-
 /** The current backend's recorder; undefined when it has none. */
 export function stepRecorder(): StepRecorder | undefined {
-  const holder = globalThis as { [registryKey]?: Registry };
-  return holder[registryKey]?.get(tf.getBackend())?.();
+  return sharedRegistry<() => StepRecorder>("stepRecorders").get(tf.getBackend())?.();
 }
 
 /** Steps as policies see them while they are recorded, and the steps behind them. */

@@ -1,16 +1,9 @@
+import { sharedRegistry } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import { ReferenceStore } from "./reference-store/reference-store.js";
 import type { LayerStore, StoreFactory, StoreOptions } from "./store.js";
 
-// on globalThis, so that two loaded copies of this package see the same stores
-const registryKey = Symbol.for("kvfold.stores");
-type Registry = Map<string, StoreFactory>;
-
-function registry(): Registry {
-  const holder = globalThis as { [registryKey]?: Registry };
-  holder[registryKey] ??= new Map();
-  return holder[registryKey];
-}
+const registry = () => sharedRegistry<StoreFactory>("stores");
 
 /** Makes `factory` the store of a TensorFlow.js backend; kernels packages call this when they are loaded. */
 export function registerStore(backendName: string, factory: StoreFactory): void {

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { sharedRegistry } from "../registry/shared-registry.js";
 
 /** What a backend can do with packed weights. */
 export interface PackedSupport {
@@ -11,15 +12,7 @@ export interface PackedSupport {
   readonly mapFile?: (path: string) => { readonly bytes: Uint8Array; dispose(): void };
 }
 
-// on globalThis, so that two loaded copies of this package see the same backends
-const registryKey = Symbol.for("kvfold.packedSupport");
-type Registry = Map<string, PackedSupport>;
-
-function registry(): Registry {
-  const holder = globalThis as { [registryKey]?: Registry };
-  holder[registryKey] ??= new Map();
-  return holder[registryKey];
-}
+const registry = () => sharedRegistry<PackedSupport>("packedSupport");
 
 /** Says what a TensorFlow.js backend can do with packed weights; kernels packages call this when they are loaded. */
 export function registerPackedSupport(backendName: string, support: PackedSupport): void {

@@ -20,10 +20,6 @@ double rowCost(double elementCost, int64_t n) { return 5 + elementCost * static_
 /** Threads share columns by whole cache lines of each row. */
 constexpr int64_t columnMultiple = 64;
 
-bool fits(int64_t length, int64_t rows, int64_t columns) {
-  return rows == 0 || columns == 0 || (rows <= length && columns <= length / rows);
-}
-
 /** reduce(op, x, outer, n, inner, out): x is [outer, n, inner], out [outer, inner]; op by its place in Reduction. */
 napi_value Reduce(napi_env env, napi_callback_info info) {
   Args args(env, info);
@@ -32,7 +28,7 @@ napi_value Reduce(napi_env env, napi_callback_info info) {
   const int64_t outer = args.size(2), n = args.size(3), inner = args.size(4);
   const Span<float> out = args.floats(5);
   args.require(op < reductionCount, "there is no such reduction");
-  args.require(fits(out.length, outer, inner) && fits(x.length, outer * inner, n), "x or out does not fit its array");
+  args.require(rowsFit(out.length, outer, inner) && rowsFit(x.length, outer * inner, n), "x or out does not fit its array");
   if (!args.ok()) return nullptr;
   if (inner == 1) {
     const ReduceKernels::Rows run = kernels().reduce->rows[op];
@@ -61,7 +57,7 @@ napi_value ArgBest(napi_env env, napi_callback_info info) {
   const Span<float> x = args.floats(1);
   const int64_t rows = args.size(2), n = args.size(3);
   const Span<int32_t> out = args.ints(4);
-  args.require(n > 0 && fits(x.length, rows, n) && rows <= out.length, "x or out does not fit its array");
+  args.require(n > 0 && rowsFit(x.length, rows, n) && rows <= out.length, "x or out does not fit its array");
   if (!args.ok()) return nullptr;
   const auto run = largest ? kernels().reduce->argMax : kernels().reduce->argMin;
   parallelWork(rows, rowCost(sumCost, n),
@@ -75,7 +71,7 @@ napi_value Softmax(napi_env env, napi_callback_info info) {
   const Span<float> x = args.floats(0);
   const int64_t rows = args.size(1), n = args.size(2);
   const Span<float> out = args.floats(3);
-  args.require(fits(x.length, rows, n) && fits(out.length, rows, n), "x or out does not fit its array");
+  args.require(rowsFit(x.length, rows, n) && rowsFit(out.length, rows, n), "x or out does not fit its array");
   if (!args.ok()) return nullptr;
   parallelWork(rows, rowCost(exponentialCost, n), [&](int64_t begin, int64_t end) {
     kernels().softmax->softmax(x.data + begin * n, end - begin, n, out.data + begin * n);
@@ -91,7 +87,7 @@ napi_value CrossEntropy(napi_env env, napi_callback_info info) {
   const Span<float> weights = args.optionalFloats(2);
   const int64_t rows = args.size(3), n = args.size(4);
   const Span<float> out = args.floats(5);
-  args.require(fits(logits.length, rows, n) && rows <= labels.length && rows <= out.length &&
+  args.require(rowsFit(logits.length, rows, n) && rows <= labels.length && rows <= out.length &&
                    (weights.data == nullptr || rows <= weights.length),
                "logits, labels, weights or out does not fit its array");
   if (!args.ok()) return nullptr;
@@ -111,7 +107,7 @@ napi_value CrossEntropyGradient(napi_env env, napi_callback_info info) {
   const Span<float> weights = args.optionalFloats(2), dy = args.floats(3);
   const int64_t rows = args.size(4), n = args.size(5);
   const Span<float> out = args.floats(6);
-  args.require(fits(logits.length, rows, n) && fits(out.length, rows, n) && rows <= labels.length && rows <= dy.length &&
+  args.require(rowsFit(logits.length, rows, n) && rowsFit(out.length, rows, n) && rows <= labels.length && rows <= dy.length &&
                    (weights.data == nullptr || rows <= weights.length),
                "logits, labels, weights, dy or out does not fit its array");
   if (!args.ok()) return nullptr;
@@ -131,7 +127,7 @@ napi_value RmsNorm(napi_env env, napi_callback_info info) {
   const int64_t rows = args.size(4);
   const Span<float> y = args.floats(5);
   const int64_t n = weight.length;
-  args.require(fits(x.length, rows, n) && fits(y.length, rows, n), "x or y does not fit its array");
+  args.require(rowsFit(x.length, rows, n) && rowsFit(y.length, rows, n), "x or y does not fit its array");
   if (!args.ok()) return nullptr;
   perform([=] {
     parallelWork(rows, rowCost(severalCost, n), [&](int64_t begin, int64_t end) {
@@ -151,7 +147,7 @@ napi_value RmsNormGradient(napi_env env, napi_callback_info info) {
   const int64_t rows = args.size(5);
   const Span<float> dx = args.floats(6), dWeight = args.floats(7);
   const int64_t n = weight.length;
-  args.require(fits(x.length, rows, n) && fits(dy.length, rows, n) && fits(dx.length, rows, n) && n <= dWeight.length,
+  args.require(rowsFit(x.length, rows, n) && rowsFit(dy.length, rows, n) && rowsFit(dx.length, rows, n) && n <= dWeight.length,
                "x, dy, dx or dWeight does not fit its array");
   if (!args.ok()) return nullptr;
   const Scratch scales(rows * static_cast<int64_t>(sizeof(float)));
@@ -178,11 +174,11 @@ napi_value Rope(napi_env env, napi_callback_info info) {
   const int64_t batch = args.size(3), heads = args.size(4), tokens = args.size(5), dim = args.size(6), half = args.size(7);
   const int64_t batchStep = args.size(8);
   const Span<float> y = args.floats(9);
-  args.require(fits(x.length, batch, heads) && fits(x.length, batch * heads, tokens) &&
-                   fits(x.length, batch * heads * tokens, dim) && y.length >= x.length,
+  args.require(rowsFit(x.length, batch, heads) && rowsFit(x.length, batch * heads, tokens) &&
+                   rowsFit(x.length, batch * heads * tokens, dim) && y.length >= x.length,
                "x or y does not fit its array");
   if (!args.ok() || x.length == 0) return nullptr;
-  args.require(half <= dim / 2 && fits(cos.length, tokens, half) && fits(sin.length, tokens, half) &&
+  args.require(half <= dim / 2 && rowsFit(cos.length, tokens, half) && rowsFit(sin.length, tokens, half) &&
                    batchStep <= (cos.length - tokens * half) / (batch > 1 ? batch - 1 : 1) &&
                    batchStep <= (sin.length - tokens * half) / (batch > 1 ? batch - 1 : 1),
                "cos or sin does not fit its array");
@@ -234,7 +230,7 @@ napi_value ScatterAddRows(napi_env env, napi_callback_info info) {
   const Span<int32_t> ids = args.ints(1);
   const int64_t dim = args.size(2), size = args.size(3);
   const Span<float> out = args.floats(4);
-  args.require(fits(rows.length, ids.length, dim) && fits(out.length, size, dim), "rows or out does not fit its array");
+  args.require(rowsFit(rows.length, ids.length, dim) && rowsFit(out.length, size, dim), "rows or out does not fit its array");
   if (!args.ok()) return nullptr;
   memset(out.data, 0, static_cast<size_t>(size * dim) * sizeof(float));
   // Threads share the columns: each adds all rows, so that the order of the sums is always the same.

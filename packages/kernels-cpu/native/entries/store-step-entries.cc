@@ -14,8 +14,6 @@ namespace {
 
 constexpr int64_t mostTokens = int64_t{1} << 30;
 
-bool fits(int64_t length, int64_t a, int64_t b) { return a == 0 || b == 0 || (a <= length && b <= length / a); }
-
 bool isStepOf(const Store& store, const Step& step) {
   for (int64_t i = 0; i < step.rowCount; i++) {
     const bool valid = step.rows[i] >= 0 && step.rows[i] < store.rows() && (i == 0 || step.rows[i] > step.rows[i - 1]) &&
@@ -75,11 +73,11 @@ WriteArguments writeArguments(Args& args) {
   if (!args.ok()) return {};
   const StoreOptions& options = store->shape().options;
   const int64_t tokens = step.rowCount * step.tokens;
-  args.require(fits(k.length, tokens, options.kvHeads * options.headDim) &&
-                   fits(v.length, tokens, options.kvHeads * options.headDim),
+  args.require(rowsFit(k.length, tokens, options.kvHeads * options.headDim) &&
+                   rowsFit(v.length, tokens, options.kvHeads * options.headDim),
                "k or v does not fit the step");
-  args.require(cos.data == nullptr || (sin.data != nullptr && 2 * half <= options.headDim && fits(cos.length, tokens, half) &&
-                                       fits(sin.length, tokens, half)),
+  args.require(cos.data == nullptr || (sin.data != nullptr && 2 * half <= options.headDim && rowsFit(cos.length, tokens, half) &&
+                                       rowsFit(sin.length, tokens, half)),
                "the angles do not fit the step");
   args.require(blank >= -1 && blank < static_cast<double>(options.headDim), "there is no such channel");
   return {storeSlotArgument(args, 0), store, {step, k.data, v.data, cos.data, sin.data, half, static_cast<int64_t>(blank)}};
@@ -182,7 +180,7 @@ Scores scoreArguments(Args& args, int index, const Store& store, const Step& ste
   const Span<int32_t> ints = args.ok() && args.has(index + 1) ? args.ints(index + 1) : Span<int32_t>{};
   const int64_t slots = args.size(index + 2);
   const int64_t length = floats.data != nullptr ? floats.length : ints.length;
-  args.require(fits(length, step.rowCount * store.shape().options.kvHeads, slots), "scores do not fit the step");
+  args.require(rowsFit(length, step.rowCount * store.shape().options.kvHeads, slots), "scores do not fit the step");
   // with no slots there is nothing to read, and an empty array may have no address
   return {floats.data, ints.data, floats.data == nullptr && ints.data == nullptr ? 0 : slots};
 }
@@ -276,18 +274,18 @@ napi_value StoreAttend(napi_env env, napi_callback_info info) {
   const StoreOptions& options = store->shape().options;
   const int64_t headDim = options.headDim, tokens = call.step.rowCount * call.step.tokens;
   const double channels = static_cast<double>(headDim);
-  args.require(fits(q.length, tokens, options.queryHeads * headDim) && fits(turned.length, tokens, options.queryHeads * headDim) &&
-                   fits(out.length, tokens, options.queryHeads * headDim),
+  args.require(rowsFit(q.length, tokens, options.queryHeads * headDim) && rowsFit(turned.length, tokens, options.queryHeads * headDim) &&
+                   rowsFit(out.length, tokens, options.queryHeads * headDim),
                "q or out does not fit the step");
-  args.require(cos.data == nullptr || (sin.data != nullptr && 2 * half <= headDim && fits(cos.length, tokens, half) &&
-                                       fits(sin.length, tokens, half)),
+  args.require(cos.data == nullptr || (sin.data != nullptr && 2 * half <= headDim && rowsFit(cos.length, tokens, half) &&
+                                       rowsFit(sin.length, tokens, half)),
                "the angles do not fit the step");
   args.require(readCos.data == nullptr || (readSin.data != nullptr && 2 * readHalf <= headDim &&
-                                           fits(readCos.length, positions, readHalf) && fits(readSin.length, positions, readHalf)),
+                                           rowsFit(readCos.length, positions, readHalf) && rowsFit(readSin.length, positions, readHalf)),
                "the angles of keys do not fit");
   args.require(blank >= -1 && blank < channels && readBlank >= -1 && readBlank < channels, "there is no such channel");
   const int64_t lanes = call.step.rowCount * options.kvHeads;
-  args.require(mass.data == nullptr || (fits(mass.length, lanes, call.massSlots) && call.massSlots >= longestLane(*store, call.step)),
+  args.require(mass.data == nullptr || (rowsFit(mass.length, lanes, call.massSlots) && call.massSlots >= longestLane(*store, call.step)),
                "mass does not fit the lanes");
   if (!args.ok()) return nullptr;
   args.require(call.step.tokens == 1 || (store->steps != nullptr &&
@@ -321,7 +319,7 @@ napi_value StoreColumn(napi_env env, napi_callback_info info) {
   const Span<int32_t> out = args.ints(5);
   if (!args.ok()) return nullptr;
   args.require(column < store->shape().options.columns, "there is no such column");
-  args.require(slots >= longestLane(*store, step) && fits(out.length, step.rowCount * store->shape().options.kvHeads, slots),
+  args.require(slots >= longestLane(*store, step) && rowsFit(out.length, step.rowCount * store->shape().options.kvHeads, slots),
                "the column does not fit");
   if (args.ok()) readColumn(*store, step, column, slots, out.data);
   return nullptr;
@@ -337,7 +335,7 @@ napi_value StoreSetColumn(napi_env env, napi_callback_info info) {
   const Span<int32_t> values = args.ints(5);
   if (!args.ok()) return nullptr;
   args.require(column < store->shape().options.columns, "there is no such column");
-  args.require(slots >= longestLane(*store, step) && fits(values.length, step.rowCount * store->shape().options.kvHeads, slots),
+  args.require(slots >= longestLane(*store, step) && rowsFit(values.length, step.rowCount * store->shape().options.kvHeads, slots),
                "the column does not fit");
   if (!args.ok()) return nullptr;
   args.require(writeColumn(*store, step, column, slots, values.data), "out of memory");
@@ -355,7 +353,7 @@ napi_value StoreEntriesOf(napi_env env, napi_callback_info info) {
   const Span<float> out = args.floats(5);
   if (!args.ok()) return nullptr;
   const StoreOptions& options = store->shape().options;
-  args.require(slots >= longestLane(*store, step) && fits(out.length, step.rowCount * options.kvHeads, slots * options.headDim),
+  args.require(slots >= longestLane(*store, step) && rowsFit(out.length, step.rowCount * options.kvHeads, slots * options.headDim),
                "the entries do not fit");
   if (args.ok()) readEntries(*store, step, values, slots, out.data);
   return nullptr;

@@ -14,9 +14,6 @@ struct LinearGroup {
   float* y[maximumGroup];
 };
 
-/** Up to this many rows a group is one pass over its weights, shared between threads as one job. */
-constexpr int64_t onePassRows = 4;
-
 /** `y[i] = x [rows, inputs] weights[i]^T + bias[i]`. @returns false when there is no memory */
 bool linearGroup(const LinearGroup& group, const float* x, int64_t rows);
 

@@ -14,7 +14,6 @@ namespace {
 
 // Up to here a pass over the weights for every row is cheaper than unpacking them once.
 constexpr int64_t gemvRowLimit = maximumGemvRows;
-constexpr int64_t gemvRowLimitBesideTiles = 4;
 
 std::atomic<int> chosenDigits{maximumDigits};
 
@@ -50,7 +49,7 @@ bool packedLinear(const PackedLinear& layer, const float* x, int64_t rows, float
   if (rows == 0 || layer.outputs == 0) return true;
   const int digits = activationDigits();
   const bool tiles = digits > 0 && tilesFit(layer.format);
-  if (rows <= (tiles ? gemvRowLimitBesideTiles : gemvRowLimit) || layer.inputs == 0) {
+  if (rows <= (tiles ? onePassRows : gemvRowLimit) || layer.inputs == 0) {
     for (int64_t first = 0; first < rows; first += maximumGemvRows) {
       const int64_t left = rows - first, count = left < maximumGemvRows ? left : maximumGemvRows;
       if (!gemv(layer, x + first * layer.inputs, count, y + first * layer.outputs)) return false;

@@ -24,6 +24,9 @@ void setActivationDigits(int digits);
 
 int activationDigits();
 
+/** Up to this many rows products are one pass over the weights, whatever else the machine has. */
+constexpr int64_t onePassRows = 4;
+
 /** `y [rows, outputs] = x [rows, inputs] weights^T + bias`. @returns false when there is no memory */
 bool packedLinear(const PackedLinear& layer, const float* x, int64_t rows, float* y);
 

@@ -12,10 +12,11 @@ import type {
   WriteOp,
 } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
-import type { NativeBackend, Output } from "../native-backend.js";
+import type { NativeBackend } from "../native-backend.js";
 import { entryCodecs } from "./entry-codecs.js";
 import { keyAngles } from "./key-angles.js";
 import { NativeSnapshot, pagesOf } from "./native-snapshot.js";
+import { checkState, stateShapes } from "./state-shapes.js";
 import { anglesAt, lengthOf } from "./step-angles.js";
 import type { StoreContent, StoreHandle, StoreScores, StoreWrite } from "./store-entries.js";
 import { bitsOf, isIndex, limitOf, noLimit, tensorOf, wholeNumber } from "./store-values.js";
@@ -242,45 +243,20 @@ export class NativeStore implements LayerStore {
   }
 
   exportState(): StoreState {
-    const { headDim } = this.options.shape;
     const lengths = this.laneLengths();
-    const entries = lengths.reduce((a, b) => a + b, 0);
-    const outputs: Record<string, Output<Float32Array | Int32Array>> = {
-      keys: this.backend.output([entries, headDim]),
-      values: this.backend.output([entries, headDim]),
-    };
-    for (const name of this.options.traits.columns) {
-      outputs[name] = isIndex(name) ? this.backend.outputInts([entries]) : this.backend.output([entries]);
-    }
-    const state = this.stateShape(lengths.length);
-    if (state) {
-      outputs.sums = this.backend.output(state);
-      outputs.count = this.backend.output([lengths.length]);
-    }
+    const outputs = Object.fromEntries(
+      Object.entries(stateShapes(this.options, lengths)).map(([name, shape]) => [
+        name,
+        isIndex(name) ? this.backend.outputInts(shape) : this.backend.output(shape),
+      ]),
+    );
     this.backend.addon.storeExport(this.handle, ...this.contentOf((name) => outputs[name]?.values));
     const tensors = Object.fromEntries(Object.entries(outputs).map(([name, out]) => [name, tf.keep(tensorOf(out))]));
     return { tensors, lengths };
   }
 
   importState(state: StoreState): void {
-    const { shape, traits } = this.options;
-    const lanes = state.lengths.length;
-    const entries = state.lengths.reduce((a, b) => a + b, 0);
-    const wanted: Record<string, readonly number[]> = {
-      keys: [entries, shape.headDim],
-      values: [entries, shape.headDim],
-      ...Object.fromEntries(traits.columns.map((name) => [name, [entries]])),
-    };
-    const side = this.stateShape(lanes);
-    if (side) Object.assign(wanted, { sums: side, count: [lanes] });
-    for (const [name, expected] of Object.entries(wanted)) {
-      const found = state.tensors[name]?.shape;
-      if (found?.length === expected.length && found.every((size, axis) => size === expected[axis])) continue;
-      throw new KvfoldError(
-        "cache-state",
-        `This state has ${found ? `[${found}]` : "no"} ${name} where its lanes need [${expected}]; it belongs to another store or policy.`,
-      );
-    }
+    checkState(state, stateShapes(this.options, state.lengths));
     const values = (name: string) => {
       const tensor = state.tensors[name];
       if (tensor === undefined) return undefined;
@@ -288,7 +264,7 @@ export class NativeStore implements LayerStore {
     };
     this.change();
     this.backend.addon.storeImport(this.handle, Int32Array.from(state.lengths), ...this.contentOf(values));
-    this.rowCount = lanes / shape.kvHeads;
+    this.rowCount = state.lengths.length / this.options.shape.kvHeads;
   }
 
   get stateBytes(): number {
@@ -396,14 +372,6 @@ export class NativeStore implements LayerStore {
     const index = columns.indexOf(name);
     if (index < 0) throw new Error(`no column '${name}' in this store; there are ${columns.join(", ") || "none"}`);
     return index;
-  }
-
-  /** Shape of the running averages; undefined for policies that do not merge. */
-  private stateShape(lanes: number): number[] | undefined {
-    const window = this.options.traits.mergeWindow;
-    const width = 2 * this.options.shape.headDim + 1;
-    if (window === undefined) return undefined;
-    return window === null ? [lanes, width] : [lanes, window, width];
   }
 
   private contentOf(values: (name: string) => Float32Array | Int32Array | undefined): StoreContent {

@@ -1,3 +1,4 @@
+import { sharedRegistry } from "@kvfold/core";
 import type { StepRecorder, StoreFactory } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import { loadKernels } from "../load-kernels.js";
@@ -5,22 +6,16 @@ import type { NativeBackend } from "../native-backend.js";
 import { NativeStore } from "./native-store.js";
 
 /**
- * Makes {@link NativeStore} the store of caches on the backend `native`. This package may import core only, so it does what
- * `registerStore` of `@kvfold/kv-cache` does: its registry lies on `globalThis`, for whichever copy of that package asks.
+ * Makes {@link NativeStore} the store of caches on the backend `native`. This package may import core only, so it writes to
+ * the registry that `@kvfold/kv-cache` reads.
  */
 export function registerNativeStore(): void {
-  const key = Symbol.for("kvfold.stores");
-  const holder = globalThis as { [key]?: Map<string, StoreFactory> };
-  holder[key] ??= new Map();
-  holder[key].set("native", Object.assign(makeStore, { allocatedBytes }));
+  sharedRegistry<StoreFactory>("stores").set("native", Object.assign(makeStore, { allocatedBytes }));
 }
 
 /** Makes the backend's recorder known to caches, in the same way. */
 export function registerStepRecorder(): void {
-  const key = Symbol.for("kvfold.stepRecorders");
-  const holder = globalThis as { [key]?: Map<string, () => StepRecorder> };
-  holder[key] ??= new Map();
-  holder[key].set("native", () => (tf.backend() as NativeBackend).recorder);
+  sharedRegistry<() => StepRecorder>("stepRecorders").set("native", () => (tf.backend() as NativeBackend).recorder);
 }
 
 const makeStore: StoreFactory = (options) => new NativeStore(options, tf.backend() as NativeBackend);

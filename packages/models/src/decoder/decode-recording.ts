@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 /** What a {@link DecodeRecording} needs of its decoder. */
 export interface RecordableDecoder {
   /** Rows of the embedding table, `[ids.length, hidden]`, scaled. */
-  embed(ids: readonly number[]): Float32Array;
+  embed(ids: Int32Array): Float32Array;
   /** One token for each row of the step through all layers and the head: `[rows, hidden]` to `[rows, vocab]`. */
   decode(x: tf.Tensor2D, cache: KvCache, step: Step): tf.Tensor2D;
 }
@@ -21,7 +21,7 @@ type State =
  */
 export class DecodeRecording {
   private state: State | undefined;
-  private ids: readonly number[] = [];
+  private ids = new Int32Array();
   private readonly key: string;
 
   private constructor(
@@ -42,13 +42,8 @@ export class DecodeRecording {
     return made;
   }
 
-  /** Why steps are not replayed; undefined when they are, or it is not known yet. */
-  get refusal(): string | undefined {
-    return this.state?.kind === "refused" ? this.state.reason : undefined;
-  }
-
   /** @returns logits `[rows, vocab]` */
-  run(ids: readonly number[], step: Step): tf.Tensor2D {
+  run(ids: Int32Array<ArrayBuffer>, step: Step): tf.Tensor2D {
     this.ids = ids;
     if (this.state?.kind === "recorded") {
       const { logits } = this.state;

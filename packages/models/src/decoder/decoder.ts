@@ -26,6 +26,8 @@ export class Decoder {
   readonly weights: DecoderWeights;
   private readonly rope: Rope;
   private readonly ropeLocal: Rope | undefined;
+  /** A recorded step has the addresses of the weights, which then are nobody's. */
+  private disposed = false;
   private readonly recordable: RecordableDecoder = {
     embed: (ids) => this.embedded(this.weights.embedding as EmbeddingRows, ids),
     decode: (x, cache, { rows, lengths, tokens }) =>
@@ -59,7 +61,8 @@ export class Decoder {
    *
    * @param tokens one list of ids a row; lists may differ in length
    * @returns logits, see {@link ForwardOptions.logits}; positions behind the end of a shorter list hold no meaning
-   * @throws KvfoldError `token-id` for ids outside the vocabulary, `attention-shape` for a cache of another shape
+   * @throws KvfoldError `token-id` for ids outside the vocabulary, `attention-shape` for a cache of another shape,
+   * `decoder-disposed` after {@link dispose}
    */
   forward(cache: KvCache, tokens: readonly ArrayLike<number>[], options: ForwardOptions = {}): tf.Tensor {
     const decoded = options.logits === "all" ? undefined : this.decodeStep(cache, tokens, options);
@@ -121,18 +124,14 @@ export class Decoder {
     tokens: readonly ArrayLike<number>[],
     options: ForwardOptions,
   ): tf.Tensor2D | undefined {
+    if (this.disposed) throw new KvfoldError("decoder-disposed", "This model was disposed; load it again.");
     const rows = options.rows ?? cache.tokens.map((_, row) => row);
     const table = this.weights.embedding;
     const fits = tokens.length === rows.length && tokens.every((list) => list.length === 1) && !options.endOfPrefill;
     if (!fits || table instanceof tf.Tensor || tf.engine().state.gradientDepth > 0 || !stepRecorder()) return undefined;
-    const starts = rows.map((row) => cache.tokens[row] ?? 0);
-    const ids = this.checkedIds(tokens, 1);
-    return DecodeRecording.of(this.recordable, cache, rows).run([...ids], {
-      rows,
-      tokens: 1,
-      lengths: rows.map(() => 1),
-      starts,
-    });
+    const seen = cache.tokens;
+    const step = { rows, tokens: 1, lengths: rows.map(() => 1), starts: rows.map((row) => seen[row] ?? 0) };
+    return DecodeRecording.of(this.recordable, cache, rows).run(this.checkedIds(tokens, 1), step);
   }
 
   /** Logits of a residual stream `[n, hidden]`: `[n, vocab]`. */
@@ -149,6 +148,7 @@ export class Decoder {
 
   /** Frees weights and tables. Caches are their makers'. */
   dispose(): void {
+    this.disposed = true;
     disposeDecoderWeights(this.weights);
     this.rope.dispose();
     this.ropeLocal?.dispose();
@@ -159,7 +159,7 @@ export class Decoder {
   }
 
   /** Ids of all rows, padded to the longest. */
-  private checkedIds(tokens: readonly ArrayLike<number>[], longest: number): Int32Array {
+  private checkedIds(tokens: readonly ArrayLike<number>[], longest: number): Int32Array<ArrayBuffer> {
     const { vocabSize } = this.config;
     const ids = new Int32Array(tokens.length * longest);
     tokens.forEach((list, row) => {
