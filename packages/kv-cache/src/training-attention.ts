@@ -1,7 +1,7 @@
 import { KvfoldError, type Rope, raggedAttention } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
-import type { BorrowedChannel, LayerPolicy } from "./policy.js";
-import { rotateAndBlank } from "./reference-store/rotate-and-blank.js";
+import type { LayerPolicy } from "./policy.js";
+import { type FadingChannel, rotateAndBlank } from "./reference-store/rotate-and-blank.js";
 
 /** One call of {@link trainingAttention}: whole rows of one or more documents. Nothing is rotated or blanked yet. */
 export interface TrainingCall {
@@ -19,8 +19,8 @@ export interface TrainingCall {
   readonly scale?: number;
   /** Sliding window of the model: keys at distance >= window are hidden. Default: none. */
   readonly window?: number;
-  /** Channel that a retrofitted model gave away. Default: what the policy borrows, if any. */
-  readonly borrowed?: BorrowedChannel;
+  /** Channel that a retrofitted model gave away, or gives away by and by. Default: what the policy borrows, if any. */
+  readonly borrowed?: FadingChannel;
   /** Number of each token's document, `rows * tokens`, runs of equal numbers. Default: each row is one document. */
   readonly documents?: Int32Array;
   /** Seed of this step's noise. Default 0. */

@@ -2,6 +2,12 @@ import { type Rope, rope as rotateHalves } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { BorrowedChannel } from "../policy.js";
 
+/** A borrowed channel on its way out: training takes it away little by little. */
+export interface FadingChannel extends BorrowedChannel {
+  /** What the channel is multiplied with, before and after rotation. Default 0: blanked. */
+  readonly factor?: number;
+}
+
 /** Which heads lose a borrowed channel. */
 export type BlankedHeads = "all" | "first-of-group";
 
@@ -20,7 +26,7 @@ export function rotateAndBlank(
     rope: Rope | undefined;
     positions: Int32Array;
     length: number;
-    borrowed: BorrowedChannel | undefined;
+    borrowed: FadingChannel | undefined;
     part: "queries" | "keys";
     group: number;
   },
@@ -28,7 +34,7 @@ export function rotateAndBlank(
   const { rope, borrowed } = options;
   const touches = borrowed !== undefined && (options.part === "queries" || borrowed.keys);
   const heads: BlankedHeads = options.part === "queries" && borrowed ? borrowed.queries : "all";
-  const blank = (y: tf.Tensor4D) => (touches ? blankChannel(y, borrowed.channel, heads, options.group) : y);
+  const blank = (y: tf.Tensor4D) => (touches ? blankChannel(y, borrowed, heads, options.group) : y);
   const blanked = blank(x);
   if (rope === undefined) return blanked;
   const [rows, , tokens] = x.shape;
@@ -36,12 +42,17 @@ export function rotateAndBlank(
   return blank(rotateHalves({ x: blanked, cos, sin }, {}));
 }
 
-/** x with one channel set to 0 in all heads, or in the first head of each group. */
-export function blankChannel(x: tf.Tensor4D, channel: number, heads: BlankedHeads, group: number): tf.Tensor4D {
+/** x with one channel set to 0 (or multiplied) in all heads, or in the first head of each group. */
+export function blankChannel(
+  x: tf.Tensor4D,
+  { channel, factor = 0 }: Pick<FadingChannel, "channel" | "factor">,
+  heads: BlankedHeads,
+  group: number,
+): tf.Tensor4D {
   const [, headCount, , headDim] = x.shape;
   const kept = new Float32Array(headCount * headDim).fill(1);
   for (let head = 0; head < headCount; head++) {
-    if (heads === "all" || head % group === 0) kept[head * headDim + channel] = 0;
+    if (heads === "all" || head % group === 0) kept[head * headDim + channel] = factor;
   }
   return tf.mul(x, tf.tensor(kept, [1, headCount, 1, headDim]));
 }
