@@ -173,7 +173,7 @@ describe("a recipe that is refused", () => {
       "kind: retrofit\noutput: run\ncr: 4\nmodel: { from: demo }\n",
       "data.files is missing; it must be a path or glob",
     ],
-    ["no kind", "output: run\n", "kind is missing; it must be pretrain or uptrain or retrofit"],
+    ["no kind", "output: run\n", "kind is missing; it must be pretrain, uptrain or retrofit"],
     ["a file without keys", "just text", 'a recipe must be a section of keys, but is "just text".'],
     ["YAML that is broken", "kind: retrofit\nbatch: [1\nseed: 2\n", "r.yaml:3: not valid YAML"],
     ["keys given twice", `${retrofit}cr: 2\n`, "r.yaml:6: not valid YAML: Map keys must be unique."],

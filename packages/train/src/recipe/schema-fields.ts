@@ -80,7 +80,7 @@ export function paths() {
 }
 
 export function oneOf<const T extends readonly [string, ...string[]]>(...choices: T) {
-  const type = choices.join(" or ");
+  const type = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
   return kind(type, z.enum(choices, type));
 }
 
@@ -128,11 +128,19 @@ export function computed<T extends z.ZodType>(schema: T, rule: string, meaning: 
 }
 
 /** A section of keys; without it every key has its default. */
-export function section<T extends z.core.$ZodLooseShape>(shape: T) {
-  return z.strictObject(shape, "a section of keys").prefault({} as never);
+export function section<T extends z.core.$ZodLooseShape>(meaning: string, shape: T) {
+  const schema = bareSection(meaning, shape);
+  return annotate(schema.prefault({} as never), keyNotes.get(schema) as KeyNotes);
 }
 
-/** A section that is off unless it is there. */
-export function optionalSection<T extends z.core.$ZodLooseShape>(shape: T) {
-  return z.strictObject(shape, "a section of keys, or null").nullable().optional();
+/** A section whose presence says something. */
+export function bareSection<T extends z.core.$ZodLooseShape>(meaning: string, shape: T) {
+  const type = "a section of keys";
+  return annotate(z.strictObject(shape, type), { meaning, type, default: "" });
+}
+
+/** A section that is absent, or null, where it does not apply. */
+export function optionalSection<T extends z.core.$ZodLooseShape>(meaning: string, shape: T, absent = "none") {
+  const type = "a section of keys, or null";
+  return annotate(z.strictObject(shape, type).nullable().optional(), { meaning, type, default: absent });
 }
