@@ -14,7 +14,10 @@ export type {
   ScheduleRecipe,
   TrainedWeights,
 } from "./recipe/recipe.js";
+export { recipeRemarks, tokensPerStep } from "./recipe/recipe-remarks.js";
 export { parseOverride, type RecipeOverride } from "./recipe/recipe-source.js";
+export { jsonlObserver } from "./report/jsonl-observer.js";
+export { type TerminalStream, type TerminalViewOptions, terminalView } from "./report/terminal-view.js";
 export type {
   AlarmEvent,
   CheckpointEvent,
