@@ -27,6 +27,7 @@ export type {
   WriteOp,
 } from "./policy.js";
 export { ReferenceStore } from "./reference-store/reference-store.js";
+export { didYouMean } from "./spec/nearest.js";
 export { choice, count, number, orNone, type PolicyOption } from "./spec/option-kinds.js";
 export { parsePolicy } from "./spec/parse-policy.js";
 export { definePolicy, type PolicyDefinition } from "./spec/policy-definition.js";

@@ -1,4 +1,7 @@
 export type { BatchSource, TrainingBatch } from "./data/batch.js";
+export { type DialSettings, type DialStages, dialStages, shortestRamp } from "./recipe/dial.js";
+export { type LoadRecipeOptions, loadRecipe, readRecipe } from "./recipe/load-recipe.js";
+export { type ParseRecipeOptions, parseRecipe } from "./recipe/parse-recipe.js";
 export type {
   DataRecipe,
   DistillRecipe,
@@ -11,6 +14,10 @@ export type {
   ScheduleRecipe,
   TrainedWeights,
 } from "./recipe/recipe.js";
+export { recipeRemarks, tokensPerStep } from "./recipe/recipe-remarks.js";
+export { parseOverride, type RecipeOverride } from "./recipe/recipe-source.js";
+export { jsonlObserver } from "./report/jsonl-observer.js";
+export { type TerminalStream, type TerminalViewOptions, terminalView } from "./report/terminal-view.js";
 export type {
   AlarmEvent,
   CheckpointEvent,
