@@ -15,6 +15,7 @@ export { type ConvertOptions, convertToFolder } from "./convert/convert-to-folde
 export { type ConvertToGgufOptions, convertToGguf, type GgufConversion } from "./convert/convert-to-gguf.js";
 export type { FloatDtype } from "./convert/converted-tensors.js";
 export { GGUF_WEIGHT_TYPES, type GgufWeightType } from "./convert/gguf-weight-types.js";
+export { type ModelFolder, type NamedTensor, writeModelFolder } from "./convert/write-model-folder.js";
 export { Decoder, type ForwardOptions } from "./decoder/decoder.js";
 export type { DecoderLayerWeights, DecoderWeights, EmbeddingRows, Projection } from "./decoder/decoder-weights.js";
 export { type LoadProgress, loadDecoderWeights } from "./decoder/load-decoder-weights.js";
