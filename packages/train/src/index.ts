@@ -1,4 +1,5 @@
 export type { BatchSource, TrainingBatch } from "./data/batch.js";
+export { poolKvHeads } from "./method/pool-kv-heads.js";
 export type {
   DataRecipe,
   DistillRecipe,

@@ -78,9 +78,7 @@ export interface OptimizerRecipe {
     readonly weightDecay: number;
   };
   /** Muon for the matrices inside the layers; undefined: AdamW for all. In a retrofit q and k stay with AdamW. */
-  readonly muon:
-    | { readonly learningRate: number; readonly momentum: number; readonly weightDecay: number }
-    | undefined;
+  readonly muon: { readonly learningRate: number; readonly momentum: number; readonly weightDecay: number } | undefined;
   /** Largest norm of all gradients together; Infinity: no clipping. */
   readonly clip: number;
 }
