@@ -1,7 +1,6 @@
 export { ChatSession } from "./chat/chat-session.js";
 export { chatText, type EncodeChatOptions, encodeChat } from "./chat/encode-chat.js";
 export { type ChatMessage, type RenderChatOptions, renderChat } from "./chat/render-chat.js";
-export { dmcOptionsFromRetrofit } from "./config/dmc-options-from-retrofit.js";
 export {
   ARCHITECTURES,
   type Architecture,
@@ -9,12 +8,14 @@ export {
   type ModelConfig,
 } from "./config/model-config.js";
 export { modelPolicies } from "./config/model-policies.js";
+export { dmcOptionsFromRetrofit, dmsOptionsFromRetrofit } from "./config/options-from-retrofit.js";
 export { parseConfig } from "./config/parse-config.js";
-export type { RetrofitConfig } from "./config/retrofit-config.js";
+export type { DmcRetrofitConfig, DmsRetrofitConfig, RetrofitConfig } from "./config/retrofit-config.js";
 export { type ConvertOptions, convertToFolder } from "./convert/convert-to-folder.js";
 export { type ConvertToGgufOptions, convertToGguf, type GgufConversion } from "./convert/convert-to-gguf.js";
 export type { FloatDtype } from "./convert/converted-tensors.js";
 export { GGUF_WEIGHT_TYPES, type GgufWeightType } from "./convert/gguf-weight-types.js";
+export { type ModelFolder, type NamedTensor, writeModelFolder } from "./convert/write-model-folder.js";
 export { Decoder, type ForwardOptions } from "./decoder/decoder.js";
 export type { DecoderLayerWeights, DecoderWeights, EmbeddingRows, Projection } from "./decoder/decoder-weights.js";
 export { type LoadProgress, loadDecoderWeights } from "./decoder/load-decoder-weights.js";

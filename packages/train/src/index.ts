@@ -2,6 +2,7 @@ export type { BatchSource, TrainingBatch } from "./data/batch.js";
 export { type DialSettings, type DialStages, dialStages, shortestRamp } from "./recipe/dial.js";
 export { type LoadRecipeOptions, loadRecipe, readRecipe } from "./recipe/load-recipe.js";
 export { type ParseRecipeOptions, parseRecipe } from "./recipe/parse-recipe.js";
+export { poolKvHeads } from "./method/pool-kv-heads.js";
 export type {
   DataRecipe,
   DistillRecipe,

@@ -27,7 +27,7 @@ export async function readPolicies(specs: readonly string[], config: ModelConfig
 
 /** The policy that a model runs with when the user names none: what it was retrofitted for, else `full`. */
 export function defaultSpec(config: ModelConfig): string {
-  return config.retrofit === undefined ? "full" : "dmc";
+  return config.retrofit?.method ?? "full";
 }
 
 /** The policies to compare when the user names none: the full cache, and what the model was retrofitted for. */

@@ -1,7 +1,7 @@
 import { dmcDefinition } from "@kvfold/dmc";
 import { type PolicyDefinition, policyTable } from "@kvfold/kv-cache";
-import { dmcOptionsFromRetrofit } from "./dmc-options-from-retrofit.js";
 import type { ModelConfig } from "./model-config.js";
+import { dmcOptionsFromRetrofit } from "./options-from-retrofit.js";
 
 /**
  * Every policy that kvfold has, for `parsePolicy`: `parsePolicy("dmc:threshold=0.4", modelPolicies(model.config))`.
@@ -11,5 +11,5 @@ import type { ModelConfig } from "./model-config.js";
  */
 export function modelPolicies(config?: Pick<ModelConfig, "retrofit">): readonly PolicyDefinition[] {
   const retrofit = config?.retrofit;
-  return [...policyTable, dmcDefinition(retrofit && dmcOptionsFromRetrofit(retrofit))];
+  return [...policyTable, dmcDefinition(retrofit?.method === "dmc" ? dmcOptionsFromRetrofit(retrofit) : undefined)];
 }

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ARCHITECTURES } from "./model-config.js";
 import { parseConfig } from "./parse-config.js";
+import { retrofitBlock } from "./retrofit-config.js";
 
 const modelsFolder = join(goldensPath("hf") ?? "", "models");
 const readJson = (...parts: string[]): Record<string, unknown> => JSON.parse(readFileSync(join(...parts), "utf8"));
@@ -147,6 +148,7 @@ describe("parseConfig on a retrofitted model", () => {
       temperature: 0.1,
       targetCompressionRatio: undefined,
       layers: [0, 1],
+      granularity: "head",
     });
     const block = { method: "dmc", neuron: "first", offset: 4, importance_epsilon: 0, window: null, target_cr: 4 };
     expect(parseConfig(small("llama", { kvfold: block })).retrofit).toMatchObject({
@@ -160,12 +162,41 @@ describe("parseConfig on a retrofitted model", () => {
     expect(parseConfig(small("llama")).retrofit).toBeUndefined();
   });
 
+  it("reads a block of DMS", () => {
+    const block = { method: "dms", delay: 256, target_cr: 8, granularity: "layer" };
+    expect(parseConfig(small("llama", { kvfold: block })).retrofit).toEqual({
+      method: "dms",
+      neuron: "last",
+      offset: 5,
+      logitScale: 100,
+      delay: 256,
+      temperature: 0.1,
+      targetCompressionRatio: 8,
+      layers: undefined,
+      granularity: "layer",
+    });
+  });
+
+  it.each([
+    { method: "dmc" },
+    { method: "dmc", neuron: "first", offset: 4, importance_epsilon: 0, window: null, target_cr: 4, layers: [0, 2] },
+    { method: "dms", delay: 0 },
+    { method: "dms", delay: 16, logit_scale: 10, neuron: "first", temperature: 1, granularity: "layer", layers: [] },
+  ])("writes a block that reads back the same: %j", (block) => {
+    const { retrofit } = parseConfig(small("llama", { kvfold: block }));
+    expect(retrofit && parseConfig(small("llama", { kvfold: retrofitBlock(retrofit) })).retrofit).toEqual(retrofit);
+    expect(retrofit && retrofitBlock(retrofit)).toMatchObject(block);
+  });
+
   it.each([
     ["two blocks", { kvfold: { method: "dmc" }, dmc: {} }, /keep one of the two/],
-    ["unknown method", { kvfold: { method: "magic" } }, /"method" must be one of dmc, but is "magic"/],
+    ["unknown method", { kvfold: { method: "magic" } }, /"method" must be one of dmc, dms, but is "magic"/],
     ["middle neuron", { dmc: { neuron: "middle" } }, /first, last/],
     ["layer out of range", { dmc: { layers: [3] } }, /from 0 to 2, but has 3/],
     ["negative window", { dmc: { window_size: -1 } }, /between 0/],
+    ["a DMS without delay", { kvfold: { method: "dms" } }, /"delay" is missing/],
+    ["a DMS without scale", { kvfold: { method: "dms", delay: 1, logit_scale: 0 } }, /"logit_scale" must be between/],
+    ["granularity", { kvfold: { method: "dmc", granularity: "model" } }, /head, layer/],
     ["a list", { dmc: [] }, /must be a JSON object/],
   ])("refuses %s", (_, extra, message) => {
     expect(codeOf(() => parseConfig(small("llama", extra)))).toMatch(message);

@@ -1,9 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { KvfoldError, writeSafetensorsInPieces } from "@kvfold/core";
 import { convertedTensors, type FloatDtype } from "./converted-tensors.js";
 import { readModelFiles } from "./read-model-files.js";
+import { refuseOverwriting, writeFolderInPieces } from "./write-folder.js";
 
 /** How to convert. */
 export interface ConvertOptions {
@@ -29,40 +27,14 @@ export async function convertToFolder(input: string, folder: string, options: Co
   const { dtype = "f32", onProgress, signal } = options;
   refuseOverwriting(folder);
   const { source, files } = await readModelFiles(input, dtype);
-  const temporary = `${resolve(folder)}.${process.pid}.tmp`;
   try {
-    mkdirSync(temporary, { recursive: true });
-    for (const [name, content] of files) writeFileSync(join(temporary, name), content);
     const { tensors, totalBytes } = convertedTensors(source, dtype);
-    const weights = join(temporary, "model.safetensors");
-    for (const written of writeSafetensorsInPieces(weights, tensors, { format: "pt" })) {
+    for (const written of writeFolderInPieces(folder, { files, tensors })) {
       onProgress?.(Math.min(written, totalBytes), totalBytes);
       await setImmediate(); // lets signals and timers run
       signal?.throwIfAborted();
     }
-    if (existsSync(folder)) rmdirSync(folder);
-    renameSync(temporary, folder);
-  } catch (cause) {
-    if (KvfoldError.isInstance(cause) || signal?.aborted) throw cause;
-    throw new KvfoldError("file-unwritable", `Cannot write ${folder}: ${(cause as Error).message}.`, { cause });
   } finally {
     source.close();
-    rmSync(temporary, { recursive: true, force: true }); // already renamed when all went well
-  }
-}
-
-function refuseOverwriting(folder: string): void {
-  if (!existsSync(folder)) return;
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch (cause) {
-    throw new KvfoldError("folder-not-empty", `${folder} is a file; name a new folder.`, { cause });
-  }
-  if (names.length > 0) {
-    throw new KvfoldError(
-      "folder-not-empty",
-      `${folder} is not empty (${names.slice(0, 5).join(", ")}); name a new folder, nothing is overwritten.`,
-    );
   }
 }

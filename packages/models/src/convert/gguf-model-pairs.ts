@@ -21,7 +21,9 @@ export function architectureFor(config: ModelConfig, path: string): GgufArchitec
     );
   }
   if (retrofit !== undefined) {
-    throw refuse("it was retrofitted for DMC, which the format cannot say; keep it as a folder");
+    throw refuse(
+      `it was retrofitted for ${retrofit.method.toUpperCase()}, which the format cannot say; keep it as a folder`,
+    );
   }
   if (rope.scaling.type === "dynamic") throw refuse("llama.cpp has no dynamic RoPE scaling; use the folder as it is");
   if (rope.scaling.type === "llama3" && !isPublishedLlama3(rope.scaling)) {

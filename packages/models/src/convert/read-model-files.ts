@@ -10,9 +10,9 @@ import type { TensorSource } from "../weights/tensor-source.js";
 import type { FloatDtype } from "./converted-tensors.js";
 
 const MAX_CONFIG_BYTES = 16 * 2 ** 20;
-/** What a folder has beside weights and config.json, and the converted one should have too. */
+/** What a folder has beside weights and config.json, and one made from it should have too. */
 const COMPANIONS =
-  /^(tokenizer(_config)?\.json|special_tokens_map\.json|generation_config\.json|chat_template\.jinja|LICENSE.*)$/;
+  /^(tokenizer(_config)?\.json|special_tokens_map\.json|added_tokens\.json|generation_config\.json|chat_template\.jinja|tokenizer\.model|vocab\.json|merges\.txt|LICENSE.*)$/;
 
 /** A model's weights, and the content of the small files that belong beside them. */
 export interface ModelFiles {
@@ -44,12 +44,38 @@ async function readFolder(folder: string, dtype: FloatDtype): Promise<ModelFiles
   if (config === undefined) throw new KvfoldError("file-unreadable", `${folder} has no config.json.`);
   parseConfig(config);
   const files = new Map<string, string | Uint8Array>();
-  files.set("config.json", asText(withDtype(config as Record<string, unknown>, dtype)));
-  for (const name of readdirSync(folder)) {
-    if (COMPANIONS.test(name) && statSync(join(folder, name)).isFile())
-      files.set(name, readFileSync(join(folder, name)));
-  }
+  files.set("config.json", configText(config as Record<string, unknown>, dtype));
+  for (const [name, content] of folderCompanions(folder)) files.set(name, content);
   return { source: openHfFolder(folder), files };
+}
+
+/** True for the name of a file that {@link companions} copies. */
+export function isCompanion(name: string): boolean {
+  return COMPANIONS.test(name);
+}
+
+/**
+ * Tokenizer, generation config, chat template and licence: of a Hugging Face folder byte for byte, of a GGUF file as
+ * Hugging Face files.
+ * @throws KvfoldError when the folder or file cannot be read
+ */
+export function companions(path: string): Map<string, string | Uint8Array> {
+  if (isFolder(path)) return folderCompanions(path);
+  using source = openGguf(path);
+  return ggufCompanions(source);
+}
+
+function folderCompanions(folder: string): Map<string, Uint8Array> {
+  const names = readdirSync(folder).filter((name) => isCompanion(name) && statSync(join(folder, name)).isFile());
+  return new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
+}
+
+function ggufCompanions(source: GgufSource): Map<string, string> {
+  return new Map([
+    ["generation_config.json", asText(generationConfig(source.config(), source))],
+    ["tokenizer.json", asText(ggufToTokenizerJson(source.metadata))],
+    ["tokenizer_config.json", asText(ggufToTokenizerConfig(source.metadata))],
+  ]);
 }
 
 function readGguf(path: string, dtype: FloatDtype): ModelFiles {
@@ -57,23 +83,17 @@ function readGguf(path: string, dtype: FloatDtype): ModelFiles {
   try {
     const config = source.config();
     parseConfig(config);
-    const files = new Map([
-      ["config.json", asText(withDtype(config, dtype))],
-      ["generation_config.json", asText(generationConfig(config, source))],
-      ["tokenizer.json", asText(ggufToTokenizerJson(source.metadata))],
-      ["tokenizer_config.json", asText(ggufToTokenizerConfig(source.metadata))],
-    ]);
-    return { source, files };
+    return { source, files: new Map([["config.json", configText(config, dtype)], ...ggufCompanions(source)]) };
   } catch (error) {
     source.close();
     throw error;
   }
 }
 
-/** Names the weights' type under the key that the config already uses (`dtype` is what newer files say). */
-function withDtype(config: Record<string, unknown>, dtype: FloatDtype): Record<string, unknown> {
+/** `config.json` with the weights' type, under the key that it already uses (`dtype` is what newer files say). */
+export function configText(config: Readonly<Record<string, unknown>>, dtype: FloatDtype): string {
   const key = "dtype" in config ? "dtype" : "torch_dtype";
-  return { ...config, [key]: { f32: "float32", f16: "float16", bf16: "bfloat16" }[dtype] };
+  return asText({ ...config, [key]: { f32: "float32", f16: "float16", bf16: "bfloat16" }[dtype] });
 }
 
 /** Special tokens for generation; chat models end a turn with `eot` or `eom`, which end a text too. */

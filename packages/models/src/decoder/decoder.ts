@@ -1,6 +1,7 @@
 import { embedding, KvfoldError, linear, Rope, rmsNorm } from "@kvfold/core";
-import { type BorrowedChannel, type CachePolicy, KvCache, stepRecorder } from "@kvfold/kv-cache";
+import { type CachePolicy, KvCache, stepRecorder } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
+import { borrowedChannel } from "../config/borrowed-channel.js";
 import type { ModelConfig } from "../config/model-config.js";
 import { DecodeRecording, type RecordableDecoder } from "./decode-recording.js";
 import { type DecoderLayerContext, decoderLayer } from "./decoder-layer.js";
@@ -111,7 +112,14 @@ export class Decoder {
       const weights = this.weights.layers[i];
       if (!weights) throw new Error(`no weights for layer ${i}`);
       const rope = layer.useRope ? (layer.ropeKind === "local" ? this.ropeLocal : this.rope) : undefined;
-      const context = { config, layer, weights, rope, borrowed: this.borrowed(i), ...call };
+      const context = {
+        config,
+        layer,
+        weights,
+        rope,
+        borrowed: borrowedChannel(config.retrofit, i, config.headDim),
+        ...call,
+      };
       const next = decoderLayer(x, { ...context, cache: cache.layer(i) });
       if (x !== input) x.dispose();
       return next;
@@ -190,12 +198,5 @@ export class Decoder {
     if (embeddingScale !== 1)
       for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) * embeddingScale;
     return values;
-  }
-
-  /** The channel that a retrofitted model gave away in layer i; attention blanks it under every policy. */
-  private borrowed(i: number): BorrowedChannel | undefined {
-    const { retrofit, headDim } = this.config;
-    if (retrofit === undefined || !(retrofit.layers ?? [i]).includes(i)) return undefined;
-    return { channel: retrofit.neuron === "first" ? 0 : headDim - 1, queries: "all", keys: true };
   }
 }

@@ -6,8 +6,8 @@ import { dmc } from "@kvfold/dmc";
 import { type CachePolicy, full, type KvCache } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { dmcOptionsFromRetrofit } from "../config/dmc-options-from-retrofit.js";
-import type { RetrofitConfig } from "../config/retrofit-config.js";
+import { dmcOptionsFromRetrofit } from "../config/options-from-retrofit.js";
+import type { DmcRetrofitConfig } from "../config/retrofit-config.js";
 import { Decoder } from "../decoder/decoder.js";
 import { goldenDecoder, goldenRows } from "./golden-model.js";
 
@@ -40,7 +40,7 @@ describe.skipIf(!present).each(["cpu", "wasm"])("whole tiny Llama retrofitted wi
     await chooseBackend({ prefer: backend });
     golden = openSafetensors(join(folder, file));
     decoder = goldenDecoder(join(folder, "tiny_llama"));
-    policy = dmc(dmcOptionsFromRetrofit(decoder.config.retrofit as RetrofitConfig));
+    policy = dmc(dmcOptionsFromRetrofit(decoder.config.retrofit as DmcRetrofitConfig));
     ids = goldenRows(golden, "input_ids");
   });
   afterAll(() => {

@@ -1,6 +1,6 @@
 import { dmc } from "@kvfold/dmc";
 import { describe, expect, it } from "vitest";
-import { dmcOptionsFromRetrofit } from "./dmc-options-from-retrofit.js";
+import { dmcOptionsFromRetrofit, dmsOptionsFromRetrofit } from "./options-from-retrofit.js";
 import { parseConfig } from "./parse-config.js";
 
 const base = {
@@ -17,7 +17,7 @@ const base = {
 
 function optionsOf(block: object) {
   const { retrofit } = parseConfig({ ...base, ...block });
-  if (!retrofit) throw new Error("no retrofit block");
+  if (retrofit?.method !== "dmc") throw new Error("no block of dmc");
   return dmcOptionsFromRetrofit(retrofit);
 }
 
@@ -31,6 +31,7 @@ describe("dmcOptionsFromRetrofit", () => {
       window: null,
       target_cr: 4,
       layers: [3, 1],
+      granularity: "layer",
     };
     expect(optionsOf({ kvfold })).toEqual({
       neuron: "first",
@@ -39,6 +40,7 @@ describe("dmcOptionsFromRetrofit", () => {
       window: null,
       layers: [1, 3],
       targetRatio: 4,
+      granularity: "layer",
     });
   });
 
@@ -53,5 +55,21 @@ describe("dmcOptionsFromRetrofit", () => {
       policy.forLayer({ layer, layers: 4, queryHeads: 4, kvHeads: 2, headDim: 4 }).traits;
     expect([0, 1, 2, 3].map((layer) => traits(layer).mergeWindow)).toEqual([12, undefined, 12, undefined]);
     expect(traits(1).borrowed).toBeUndefined();
+  });
+});
+
+describe("dmsOptionsFromRetrofit", () => {
+  it("takes every value of the block", () => {
+    const block = { method: "dms", neuron: "first", offset: 3, logit_scale: 10, delay: 16, target_cr: 8, layers: [2] };
+    const { retrofit } = parseConfig({ ...base, kvfold: block });
+    if (retrofit?.method !== "dms") throw new Error("no block of dms");
+    expect(dmsOptionsFromRetrofit(retrofit)).toEqual({
+      neuron: "first",
+      offset: 3,
+      logitScale: 10,
+      delay: 16,
+      targetRatio: 8,
+      layers: [2],
+    });
   });
 });
