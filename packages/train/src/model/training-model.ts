@@ -12,10 +12,12 @@ export interface TrainingAttentionPlan {
   readonly policies: readonly LayerPolicy[];
   /** Channel that the model gives away, by layer; undefined: none, or what the policy borrows. */
   readonly borrowed?: (layer: number) => FadingChannel | undefined;
-  /** Seed of the step's noise. Default 0. */
-  readonly seed?: number;
-  /** Index in the step of the batch's first row; rows of a step that is split into parts keep their noise. Default 0. */
-  readonly sequence?: number;
+  /** Seed of the run's noise. */
+  readonly seed: number;
+  /** Optimiser step, from 0. */
+  readonly step: number;
+  /** Index in the step of the batch's first row; rows of a step that is split into parts keep their noise. */
+  readonly sequence: number;
 }
 
 /** What {@link TrainingModel.hidden} gives. */
@@ -53,7 +55,7 @@ export class TrainingModel implements Disposable {
         rope: layer.useRope ? (layer.ropeKind === "local" ? this.#ropeLocal : this.#rope) : undefined,
         rows,
         tokens,
-        call: { documents, seed: plan.seed ?? 0, ...(borrowed ? { borrowed } : {}) },
+        call: { documents, seed: plan.seed, step: plan.step, sequence: plan.sequence, ...(borrowed ? { borrowed } : {}) },
       });
       x = passed.out;
       return passed.auxiliary;
