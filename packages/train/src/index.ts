@@ -1,4 +1,10 @@
 export type { BatchSource, TrainingBatch } from "./data/batch.js";
+export type { ShardHeader } from "./data/shard-header.js";
+export { type ShardOrigin, ShardWriter } from "./data/shard-writer.js";
+export { openShard, type TokenShard } from "./data/token-shard.js";
+export { joinStreams, type TokenStream } from "./data/token-stream.js";
+export { type TokenizeOptions, type TokenizeProgress, tokenizeFiles, tokenizerSha256 } from "./data/tokenize-files.js";
+export { type TrainingBatchesOptions, trainingBatches } from "./data/training-batches.js";
 export type {
   DataRecipe,
   DistillRecipe,
