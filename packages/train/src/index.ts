@@ -3,6 +3,12 @@ export { type DialSettings, type DialStages, dialStages, shortestRamp } from "./
 export { type LoadRecipeOptions, loadRecipe, readRecipe } from "./recipe/load-recipe.js";
 export { type ParseRecipeOptions, parseRecipe } from "./recipe/parse-recipe.js";
 export { poolKvHeads } from "./method/pool-kv-heads.js";
+export type { ShardHeader } from "./data/shard-header.js";
+export { type ShardOrigin, ShardWriter } from "./data/shard-writer.js";
+export { openShard, type TokenShard } from "./data/token-shard.js";
+export { joinStreams, type TokenStream } from "./data/token-stream.js";
+export { type TokenizeOptions, type TokenizeProgress, tokenizeFiles, tokenizerSha256 } from "./data/tokenize-files.js";
+export { type TrainingBatchesOptions, trainingBatches } from "./data/training-batches.js";
 export type {
   DataRecipe,
   DistillRecipe,
