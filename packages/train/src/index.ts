@@ -1,5 +1,6 @@
 export type { BatchSource, TrainingBatch } from "./data/batch.js";
 export { type DialSettings, type DialStages, dialStages, shortestRamp } from "./recipe/dial.js";
+export { formatRecipe } from "./recipe/format-recipe.js";
 export { type LoadRecipeOptions, loadRecipe, readRecipe } from "./recipe/load-recipe.js";
 export { type ParseRecipeOptions, parseRecipe } from "./recipe/parse-recipe.js";
 export { poolKvHeads } from "./method/pool-kv-heads.js";
@@ -24,6 +25,7 @@ export type {
 export { recipeRemarks, tokensPerStep } from "./recipe/recipe-remarks.js";
 export { parseOverride, type RecipeOverride } from "./recipe/recipe-source.js";
 export { jsonlObserver } from "./report/jsonl-observer.js";
+export { type RunSummary, readRun } from "./report/read-run.js";
 export { type TerminalStream, type TerminalViewOptions, terminalView } from "./report/terminal-view.js";
 export type {
   AlarmEvent,
@@ -35,3 +37,4 @@ export type {
   TrainingEvent,
   TrainingObserver,
 } from "./report/training-event.js";
+export { trainingFlops } from "./report/training-flops.js";
