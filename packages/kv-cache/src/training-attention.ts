@@ -21,10 +21,19 @@ export interface TrainingCall {
   readonly window?: number;
   /** Channel that a retrofitted model gave away. Default: what the policy borrows, if any. */
   readonly borrowed?: BorrowedChannel;
+  /**
+   * The borrowed channel is multiplied by this before and after rotation, 0 to 1. Default 0: blanked. The first stage of
+   * a retrofit lowers it from 1, under the policy that keeps every token.
+   */
+  readonly borrowedFactor?: number;
   /** Number of each token's document, `rows * tokens`, runs of equal numbers. Default: each row is one document. */
   readonly documents?: Int32Array;
-  /** Seed of this step's noise. Default 0. */
+  /** Seed of the run's noise. Default 0. */
   readonly seed?: number;
+  /** Optimiser step, from 0. Default 0. */
+  readonly step?: number;
+  /** Index within the step of the first row. Default 0. */
+  readonly sequence?: number;
 }
 
 /** What {@link trainingAttention} returns. */
@@ -62,6 +71,8 @@ export function trainingAttention(policy: LayerPolicy, call: TrainingCall): Trai
     positions: asTensor(positions),
     documents: asTensor(documents),
     seed: call.seed ?? 0,
+    step: call.step ?? 0,
+    sequence: call.sequence ?? 0,
   });
   const turn = (x: tf.Tensor4D, part: "queries" | "keys") =>
     rotateAndBlank(x, {
@@ -69,6 +80,7 @@ export function trainingAttention(policy: LayerPolicy, call: TrainingCall): Trai
       positions,
       length: tokens,
       borrowed: call.borrowed ?? policy.traits.borrowed,
+      ...(call.borrowedFactor === undefined ? {} : { factor: call.borrowedFactor }),
       part,
       group: queryHeads / kvHeads,
     });
