@@ -38,3 +38,4 @@ export type {
   TrainingObserver,
 } from "./report/training-event.js";
 export { trainingFlops } from "./report/training-flops.js";
+export { type TrainOptions, type TrainResult, train } from "./loop/train.js";

@@ -89,7 +89,7 @@ class StepSum {
           policies: model.config.perLayer.map((_, layer) =>
             plan.policy.forLayer({ layer, layers, queryHeads, kvHeads, headDim }),
           ),
-          ...(plan.borrowed ? { borrowed: plan.borrowed } : {}),
+          fading: plan.fading,
           seed: recipe.seed,
           step,
           sequence: part * recipe.batch.rows,

@@ -34,12 +34,9 @@ export function dmcMethod(recipe: DmcMethodRecipe, config: ModelConfig): Trainin
         const stage = step < blank + ramp ? "ramp" : "solidify";
         return { stage, policy: learning, targetRatio: ratioAt(step - blank) };
       }
-      const factor = blankingFactor(step, blank);
-      return {
-        stage: "blank",
-        policy: full(),
-        borrowed: () => ({ channel, queries: "all", keys: true, factor }),
-      };
+      const borrowed = { channel, queries: "all", keys: true } as const;
+      const fading = { borrowed, borrowedFactor: blankingFactor(step, blank) };
+      return { stage: "blank", policy: full(), fading };
     },
     compressionLoss(auxiliary, { targetRatio }) {
       if (targetRatio === undefined) return undefined;
