@@ -1,13 +1,13 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { KvfoldError } from "@kvfold/core";
 import type { Tokenizer } from "@kvfold/models";
 import { globSync, isDynamicPattern } from "tinyglobby";
 import type { Recipe } from "../recipe/recipe.js";
 import type { BatchSource } from "./batch.js";
-import { filesSha256, tokenizeFiles, tokenizerSha256 } from "./tokenize-files.js";
 import { openShard, type TokenShard } from "./token-shard.js";
 import { joinStreams } from "./token-stream.js";
+import { filesSha256, tokenizeFiles, tokenizerSha256 } from "./tokenize-files.js";
 import { trainingBatches } from "./training-batches.js";
 
 /** What a run reads: batches, and the text that it never trains on. */
@@ -38,7 +38,9 @@ export async function openTrainingData(recipe: Recipe, place: TrainingDataPlace)
   const texts = files.filter((file) => !file.endsWith(".kvtok"));
   if (texts.length > 0) shards.push(await shardOf(texts, recipe.output, place.tokenizerFrom));
   const opened: TokenShard[] = [];
-  const close = () => opened.splice(0).forEach((shard) => shard.close());
+  const close = () => {
+    for (const shard of opened.splice(0)) shard.close();
+  };
   try {
     for (const path of shards) opened.push(openShard(path));
     await checkTokenizer(opened, place);
@@ -74,6 +76,7 @@ async function shardOf(texts: readonly string[], output: string, tokenizerFrom: 
     using shard = openShard(path);
     if (shard.sourceSha256 === (await filesSha256(texts))) return path;
   }
+  mkdirSync(output, { recursive: true });
   await tokenizeFiles(texts, tokenizerFrom, path);
   return path;
 }

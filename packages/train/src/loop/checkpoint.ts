@@ -136,7 +136,8 @@ export function bestCheckpoint(folder: string): string | undefined {
   let best: { path: string; perplexity: number } | undefined;
   for (const path of listCheckpoints(folder)) {
     const { perplexity } = readCheckpointState(path);
-    if (perplexity !== undefined && perplexity < (best?.perplexity ?? Number.POSITIVE_INFINITY)) best = { path, perplexity };
+    if (perplexity !== undefined && perplexity < (best?.perplexity ?? Number.POSITIVE_INFINITY))
+      best = { path, perplexity };
   }
   return best?.path;
 }
