@@ -20,6 +20,7 @@ extern const ReduceKernels reduceKernels;
 extern const SoftmaxKernels softmaxKernels;
 extern const NormKernels normKernels;
 extern const RowKernels rowKernels;
+extern const ColumnAttentionKernels columnAttentionKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable = {
@@ -40,6 +41,7 @@ const KernelTable kernelTable = {
     &softmaxKernels,
     &normKernels,
     &rowKernels,
+    &columnAttentionKernels,
 };
 
 }  // namespace kvfold::KVFOLD_ISA

@@ -6,6 +6,7 @@
 #include "binary.h"
 #include "ceilings.h"
 #include "coded-gemv.h"
+#include "column-attention.h"
 #include "convert.h"
 #include "entries.h"
 #include "gemm-f32.h"
@@ -39,6 +40,7 @@ struct KernelTable {
   const SoftmaxKernels* softmax;
   const NormKernels* norm;
   const RowKernels* rows;
+  const ColumnAttentionKernels* columnAttention;
 };
 
 }  // namespace kvfold
