@@ -7,6 +7,7 @@
 #include "ceilings.h"
 #include "coded-gemv.h"
 #include "convert.h"
+#include "dense-tile.h"
 #include "entries.h"
 #include "gemm-f32.h"
 #include "gemv.h"
@@ -29,6 +30,7 @@ struct KernelTable {
   const CodedGemvKernels* codedGemv;
   const WideGemvKernels* wideGemv;
   const TileGemmKernels* tileGemm;
+  const DenseTileKernels* denseTile;
   const EntryKernels* entries;
   const AttentionKernels* attention;
   const ActivationKernels* activation;
