@@ -3,6 +3,7 @@ export type {
   BackendRow,
   BackendSettings,
   LoadedBackend,
+  MatmulPrecision,
   MissingBackend,
 } from "./backends/backend-row.js";
 export { backendTable } from "./backends/backend-table.js";

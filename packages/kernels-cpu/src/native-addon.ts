@@ -104,6 +104,8 @@ export interface DecoderEntries {
 export interface MatrixEntries {
   /** 0 for float32, else digits of base 255; see `native/kernels/coded-x.h`. */
   setActivationDigits(digits: number): void;
+  /** By its place in `MatmulPrecision` of `native/matrix/gemm-f32.h`. */
+  setMatmulPrecision(precision: number): void;
   /** `weight` is `[inputs, outputs]`. */
   denseLinear(
     x: Float32Array,

@@ -10,6 +10,7 @@ extern const SkinnyKernels skinnyKernels;
 extern const CodedGemvKernels codedGemvKernels;
 extern const WideGemvKernels wideGemvKernels;
 extern const TileGemmKernels tileGemmKernels;
+extern const DenseTileKernels denseTileKernels;
 extern const EntryKernels entryKernels;
 extern const AttentionKernels attentionKernels;
 extern const ActivationKernels activationKernels;
@@ -31,6 +32,7 @@ const KernelTable kernelTable = {
     &codedGemvKernels,
     &wideGemvKernels,
     &tileGemmKernels,
+    &denseTileKernels,
     &entryKernels,
     &attentionKernels,
     &activationKernels,

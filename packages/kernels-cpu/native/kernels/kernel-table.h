@@ -8,6 +8,7 @@
 #include "coded-gemv.h"
 #include "column-attention.h"
 #include "convert.h"
+#include "dense-tile.h"
 #include "entries.h"
 #include "gemm-f32.h"
 #include "gemv.h"
@@ -30,6 +31,7 @@ struct KernelTable {
   const CodedGemvKernels* codedGemv;
   const WideGemvKernels* wideGemv;
   const TileGemmKernels* tileGemm;
+  const DenseTileKernels* denseTile;
   const EntryKernels* entries;
   const AttentionKernels* attention;
   const ActivationKernels* activation;
