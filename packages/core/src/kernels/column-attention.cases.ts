@@ -64,10 +64,7 @@ const settings: Setting[] = [
     tokens: 10,
     headDim: 8,
     bias: "soft",
-    documents: [
-      [3, 1, 6],
-      [10],
-    ],
+    documents: [[3, 1, 6], [10]],
   },
   { title: "a bias that waits", rows: 1, kvHeads: 2, group: 1, tokens: 12, headDim: 4, bias: "hard", biasDelay: 3 },
   {

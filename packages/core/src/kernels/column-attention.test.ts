@@ -72,6 +72,10 @@ it("a bias of -Infinity hides a key from later queries and takes no gradient", a
       columnAttention({ q: x, k: x, v: values, columnBias: columnBias as tf.Tensor3D }, { scale: 1 })[0] as tf.Tensor;
     const columnBias = tf.tensor3d([Number.NEGATIVE_INFINITY, 0], [1, 1, 2]);
     expect([...attend(columnBias).dataSync()]).toEqual([1, 2, 3, 4]);
-    expect([...tf.grad((bias) => tf.sum(attend(bias)))(columnBias).dataSync()]).toEqual([0, 0]);
+    expect([
+      ...tf
+        .grad((bias) => tf.sum(attend(bias)))(columnBias)
+        .dataSync(),
+    ]).toEqual([0, 0]);
   });
 });

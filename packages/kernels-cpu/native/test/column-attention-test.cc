@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "../system/runtime.h"
+#include "../system/thread-pool.h"
 #include "check.h"
 
 namespace kvfold::test {
@@ -116,6 +117,28 @@ struct Case {
   Exactly<float> dOut, dLse, out, lse, dq, dk, dv, dBias;
 };
 
+/** Same bits with any number of threads. */
+void testThreadsAgree(const Shape& shape) {
+  const int threads = threadCount();
+  const Case one(shape), many(shape);
+  setThreads(1);
+  one.run();
+  setThreads(4);
+  many.run();
+  setThreads(threads);
+  bool equal = true;
+  const auto compare = [&](const Exactly<float>& a, const Exactly<float>& b) {
+    equal = equal && memcmp(a.data(), b.data(), static_cast<size_t>(a.count()) * sizeof(float)) == 0;
+  };
+  compare(one.out, many.out);
+  compare(one.lse, many.lse);
+  compare(one.dq, many.dq);
+  compare(one.dk, many.dk);
+  compare(one.dv, many.dv);
+  compare(one.dBias, many.dBias);
+  check(equal, "attention and its gradient do not depend on the threads");
+}
+
 }  // namespace
 
 void testColumnAttention() {
@@ -132,6 +155,7 @@ void testColumnAttention() {
     check(error < 2e-5, "attention of %d tokens of %d and its gradient: %g", static_cast<int>(shape.tokens),
           static_cast<int>(shape.headDim), error);
   }
+  testThreadsAgree({3, 2, 2, 203, 32, none, 0, true, true});
 }
 
 }  // namespace kvfold::test
