@@ -162,8 +162,8 @@ void loadSums(const float* c, int64_t stride) {
   _tile_loadd(3, c + half + tileSide, stride * 4);
 }
 
-/** A block of at most two strips by two at the edge of c. */
-void storeEdge(const float* sums, float* c, int64_t cStride, int64_t rows, int64_t columns, bool accumulate) {
+/** A block of at most two strips by two, to c or added to it. */
+void addBlock(const float* sums, float* c, int64_t cStride, int64_t rows, int64_t columns, bool accumulate) {
   for (int64_t i = 0; i < rows && i < 2 * tileSide; i++) {
     for (int64_t j = 0; j < columns && j < 2 * tileSide; j += width) {
       float* at = c + i * cStride + j;
@@ -182,19 +182,21 @@ void multiplyTerms(const uint16_t* left, int64_t leftStrip, const uint16_t* righ
   constexpr int64_t side = 2 * tileSide;
   for (int64_t j = 0; j < columns; j += side) {
     for (int64_t i = 0; i < rows; i += side) {
-      const bool whole = rows - i >= side && columns - j >= side;
-      // a second strip that is not there is the first one again, and its sums are not stored
+      // A second strip that is not there is the first one again, and its sums are not stored.
       const Corner at = {left + i / tileSide * leftStrip, right + j / tileSide * rightStrip,
                          rows - i > tileSide ? leftStrip : 0, columns - j > tileSide ? rightStrip : 0};
+      // Sums that go on in the tiles from those before are longer chains: less exact than float32's with six products each.
+      const bool goOn = accumulate && terms == 1;
+      const bool direct = rows - i >= side && columns - j >= side && (goOn || !accumulate);
       float* to = c + i * cStride + j;
-      if (whole && accumulate) {
+      if (direct && goOn) {
         loadSums(to, cStride);
       } else {
         zeroSums();
       }
       addProducts(terms, at, depths);
-      storeSums(whole ? to : sums, whole ? cStride : side);
-      if (!whole) storeEdge(sums, to, cStride, rows - i, columns - j, accumulate);
+      storeSums(direct ? to : sums, direct ? cStride : side);
+      if (!direct) addBlock(sums, to, cStride, rows - i, columns - j, accumulate);
     }
   }
   _tile_release();
