@@ -1,6 +1,6 @@
 // Trains all models of the comparison, one after the other; finished ones are skipped, begun ones are resumed.
 //
-//     node benchmarks/retrofit/run.mjs BASE NOVELS.kvtok RUNS-FOLDER [NAME...]
+//     node benchmarks/src/retrofit/train-all.mjs BASE NOVELS.kvtok RUNS-FOLDER [NAME...]
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -8,11 +8,11 @@ import { fileURLToPath } from "node:url";
 
 const [base, shard, folder, ...only] = process.argv.slice(2);
 if (folder === undefined) {
-  console.error("usage: node benchmarks/retrofit/run.mjs BASE NOVELS.kvtok RUNS-FOLDER [NAME...]");
+  console.error("usage: node benchmarks/src/retrofit/train-all.mjs BASE NOVELS.kvtok RUNS-FOLDER [NAME...]");
   process.exit(2);
 }
-const here = fileURLToPath(new URL(".", import.meta.url));
-const command = fileURLToPath(new URL("../../packages/cli/dist/bin.js", import.meta.url));
+const here = fileURLToPath(new URL("../../retrofit/", import.meta.url));
+const command = fileURLToPath(new URL("../../../packages/cli/dist/bin.js", import.meta.url));
 const runs = resolve(folder);
 
 /** Steps of every model, the ramp included: 5 M tokens. */
