@@ -2,6 +2,7 @@ import { KvfoldError, type Rope, raggedAttention } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { BorrowedChannel, LayerPolicy } from "./policy.js";
 import { rotateAndBlank } from "./reference-store/rotate-and-blank.js";
+import type { TrainingView } from "./training-form.js";
 
 /** One call of {@link trainingAttention}: whole rows of one or more documents. Nothing is rotated or blanked yet. */
 export interface TrainingCall {
@@ -55,7 +56,7 @@ export function trainingAttention(policy: LayerPolicy, call: TrainingCall): Trai
   if (policy.training === undefined) {
     throw new KvfoldError(
       "policy-not-trainable",
-      "This policy has no training form, so no gradient passes through it; full and dmc have one.",
+      "This policy has no training form, so no gradient passes through it; full, dmc and dms have one.",
     );
   }
   const [rows, queryHeads, tokens, headDim] = call.q.shape;
@@ -85,37 +86,54 @@ export function trainingAttention(policy: LayerPolicy, call: TrainingCall): Trai
       group: queryHeads / kvHeads,
     });
   const keys = turn(view.k, "keys");
-  const flat = (x: tf.Tensor4D) => tf.reshape(x, [rows * kvHeads * tokens, headDim]) as tf.Tensor2D;
-  const perEntry = (value: (at: number, index: number) => number) =>
-    tf.tensor1d(
-      Int32Array.from({ length: rows * kvHeads * tokens }, (_, i) => {
-        const index = i % tokens;
-        return value(Math.floor(i / (tokens * kvHeads)) * tokens + index, index);
-      }),
-      "int32",
-    );
-  const window = call.window ?? Number.POSITIVE_INFINITY;
+  const entries = entriesOf({ ...view, k: keys }, ends, call.window ?? Number.POSITIVE_INFINITY);
   const [out] = raggedAttention(
     {
       q: turn(view.q, "queries"),
-      keys: flat(keys),
-      values: flat(view.v),
+      ...entries,
       queryPositions: asTensor(Int32Array.from(documents, (_, at) => at % tokens)),
-      // a state is an entry for later queries of its document; its own query sees it without the column bias
-      from: perEntry((_, index) => index + 1),
-      until: perEntry((at, index) => Math.min(ends[at] ?? tokens, index + window)),
       ownKeys: keys,
       ownValues: view.v,
-      columnBias: view.columnBias && tf.reshape(view.columnBias, [rows * kvHeads * tokens]),
     },
     {
-      laneLengths: new Array(rows * kvHeads).fill(tokens),
+      laneLengths: new Array(rows * kvHeads).fill(entries.keys.shape[0] / (rows * kvHeads)),
       scale: call.scale ?? 1 / Math.sqrt(headDim),
       massQueries: 0,
       queryCounts: new Array(rows).fill(tokens),
     },
   );
   return { out: out as tf.Tensor4D, auxiliary: view.auxiliary };
+}
+
+/**
+ * The states as entries for later queries of their documents; each query's own state is apart, for it has no bias. Where
+ * the bias waits for a delay, a state is two entries: one without the bias up to the delay, and one with it beyond.
+ */
+function entriesOf({ k, v, columnBias, biasDelay = 0 }: TrainingView, ends: Int32Array, window: number) {
+  const [rows, kvHeads, tokens, headDim] = k.shape;
+  const waits = columnBias !== undefined && biasDelay > 0;
+  const copies = waits ? 2 : 1;
+  const flat = (x: tf.Tensor4D) =>
+    tf.reshape(waits ? tf.concat([x, x], 2) : x, [rows * kvHeads * copies * tokens, headDim]) as tf.Tensor2D;
+  const perEntry = (value: (at: number, index: number, delayed: boolean) => number) =>
+    tf.tensor1d(
+      Int32Array.from({ length: rows * kvHeads * copies * tokens }, (_, i) => {
+        const index = i % tokens;
+        const row = Math.floor(i / (tokens * copies * kvHeads));
+        return value(row * tokens + index, index, waits && Math.floor(i / tokens) % 2 === 1);
+      }),
+      "int32",
+    );
+  const bias = columnBias && (waits ? tf.concat([tf.zerosLike(columnBias), columnBias], 2) : columnBias);
+  return {
+    keys: flat(k),
+    values: flat(v),
+    from: perEntry((_, index, delayed) => index + 1 + (delayed ? biasDelay : 0)),
+    until: perEntry((at, index, delayed) =>
+      Math.min(ends[at] ?? tokens, index + window, waits && !delayed ? index + 1 + biasDelay : tokens),
+    ),
+    columnBias: bias && (tf.reshape(bias, [rows * kvHeads * copies * tokens]) as tf.Tensor1D),
+  };
 }
 
 /** Position of each token in its document, and the index in its row at which its document ends. */

@@ -33,9 +33,14 @@ export interface TrainingView {
   readonly v: Tensor4D;
   /** Added to the scores of state j for all later queries, `[rows, kvHeads, tokens]` (DMC: log(1 - alpha_{j+1})). */
   readonly columnBias?: Tensor3D;
+  /**
+   * How far a state stays visible without the bias: query i sees state j without it while i - j <= biasDelay (DMS). Default
+   * 0: only its own.
+   */
+  readonly biasDelay?: number;
   /** Values for the loss, given to the caller's context: decisions, logits. */
   readonly auxiliary: Readonly<Record<string, Tensor>>;
 }
 
-/** Pure and differentiable: (q, k, v, positions, documents, seed, step, sequence) → (q, k, v, column bias, auxiliary values). */
+/** Pure and differentiable: (q, k, v, positions, documents, seed, step, sequence) → (q, k, v, column bias and its delay, auxiliary values). */
 export type TrainingForm = (tokens: TrainingTokens) => TrainingView;
