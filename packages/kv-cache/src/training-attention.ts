@@ -1,8 +1,7 @@
-import { KvfoldError, type Rope, raggedAttention } from "@kvfold/core";
+import { columnAttention, KvfoldError, type Rope } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { BorrowedChannel, LayerPolicy } from "./policy.js";
 import { rotateAndBlank } from "./reference-store/rotate-and-blank.js";
-import type { TrainingView } from "./training-form.js";
 
 /** One call of {@link trainingAttention}: whole rows of one or more documents. Nothing is rotated or blanked yet. */
 export interface TrainingCall {
@@ -48,7 +47,7 @@ export interface TrainingAttended {
 /**
  * Attention in a policy's training form: all tokens at once, no cache, differentiable in q, k and v. With hard decisions
  * it gives what decoding over the compacted cache gives. Positions count from 0 in every document, and nothing is seen
- * or merged across documents. Needs tokens squared numbers for each lane's scores.
+ * or merged across documents. Backends without a fast form need tokens squared numbers for each lane's scores.
  *
  * @throws KvfoldError `policy-not-trainable` when the policy has no training form
  */
@@ -62,7 +61,7 @@ export function trainingAttention(policy: LayerPolicy, call: TrainingCall): Trai
   const [rows, queryHeads, tokens, headDim] = call.q.shape;
   const kvHeads = call.k.shape[1];
   const documents = call.documents ?? new Int32Array(rows * tokens);
-  const { positions, ends } = documentSpans(documents, tokens);
+  const { positions, starts } = documentSpans(documents, tokens);
   const asTensor = (values: Int32Array) => tf.tensor2d(values, [rows, tokens], "int32");
   const view = policy.training({
     q: call.q,
@@ -85,70 +84,25 @@ export function trainingAttention(policy: LayerPolicy, call: TrainingCall): Trai
       part,
       group: queryHeads / kvHeads,
     });
-  const keys = turn(view.k, "keys");
-  const entries = entriesOf({ ...view, k: keys }, ends, call.window ?? Number.POSITIVE_INFINITY);
-  const [out] = raggedAttention(
+  const [out] = columnAttention(
     {
       q: turn(view.q, "queries"),
-      ...entries,
-      queryPositions: asTensor(Int32Array.from(documents, (_, at) => at % tokens)),
-      ownKeys: keys,
-      ownValues: view.v,
+      k: turn(view.k, "keys"),
+      v: view.v,
+      columnBias: view.columnBias,
+      starts: asTensor(starts),
     },
-    {
-      laneLengths: new Array(rows * kvHeads).fill(entries.keys.shape[0] / (rows * kvHeads)),
-      scale: call.scale ?? 1 / Math.sqrt(headDim),
-      massQueries: 0,
-      queryCounts: new Array(rows).fill(tokens),
-    },
+    { scale: call.scale ?? 1 / Math.sqrt(headDim), window: call.window, biasDelay: view.biasDelay },
   );
   return { out: out as tf.Tensor4D, auxiliary: view.auxiliary };
 }
 
-/**
- * The states as entries for later queries of their documents; each query's own state is apart, for it has no bias. Where
- * the bias waits for a delay, a state is two entries: one without the bias up to the delay, and one with it beyond.
- */
-function entriesOf({ k, v, columnBias, biasDelay = 0 }: TrainingView, ends: Int32Array, window: number) {
-  const [rows, kvHeads, tokens, headDim] = k.shape;
-  const waits = columnBias !== undefined && biasDelay > 0;
-  const copies = waits ? 2 : 1;
-  const flat = (x: tf.Tensor4D) =>
-    tf.reshape(waits ? tf.concat([x, x], 2) : x, [rows * kvHeads * copies * tokens, headDim]) as tf.Tensor2D;
-  const perEntry = (value: (at: number, index: number, delayed: boolean) => number) =>
-    tf.tensor1d(
-      Int32Array.from({ length: rows * kvHeads * copies * tokens }, (_, i) => {
-        const index = i % tokens;
-        const row = Math.floor(i / (tokens * copies * kvHeads));
-        return value(row * tokens + index, index, waits && Math.floor(i / tokens) % 2 === 1);
-      }),
-      "int32",
-    );
-  const bias = columnBias && (waits ? tf.concat([tf.zerosLike(columnBias), columnBias], 2) : columnBias);
-  return {
-    keys: flat(k),
-    values: flat(v),
-    from: perEntry((_, index, delayed) => index + 1 + (delayed ? biasDelay : 0)),
-    until: perEntry((at, index, delayed) =>
-      Math.min(ends[at] ?? tokens, index + window, waits && !delayed ? index + 1 + biasDelay : tokens),
-    ),
-    columnBias: bias && (tf.reshape(bias, [rows * kvHeads * copies * tokens]) as tf.Tensor1D),
-  };
-}
-
-/** Position of each token in its document, and the index in its row at which its document ends. */
-function documentSpans(documents: Int32Array, tokens: number): { positions: Int32Array; ends: Int32Array } {
-  const positions = new Int32Array(documents.length);
-  const ends = new Int32Array(documents.length);
-  for (let start = 0; start < documents.length; ) {
-    const index = start % tokens;
-    let length = 1;
-    while (index + length < tokens && documents[start + length] === documents[start]) length++;
-    for (let i = 0; i < length; i++) {
-      positions[start + i] = i;
-      ends[start + i] = index + length;
-    }
-    start += length;
-  }
-  return { positions, ends };
+/** Position of each token in its document, and the index in its row at which its document starts. */
+function documentSpans(documents: Int32Array, tokens: number): { positions: Int32Array; starts: Int32Array } {
+  const starts = new Int32Array(documents.length);
+  documents.forEach((document, at) => {
+    const continues = at % tokens > 0 && documents[at - 1] === document;
+    starts[at] = continues ? (starts[at - 1] as number) : at % tokens;
+  });
+  return { positions: starts.map((start, at) => (at % tokens) - start), starts };
 }
