@@ -55,7 +55,7 @@ export function trainingAttention(policy: LayerPolicy, call: TrainingCall): Trai
   if (policy.training === undefined) {
     throw new KvfoldError(
       "policy-not-trainable",
-      "This policy has no training form, so no gradient passes through it; full and dmc have one.",
+      "This policy has no training form, so no gradient passes through it; full, dmc and dms have one.",
     );
   }
   const [rows, queryHeads, tokens, headDim] = call.q.shape;
