@@ -79,15 +79,19 @@ export function cacheOption(): Option {
 
 /** Adds `--backend` and what the backend may be told: {@link EngineOptions}. */
 export function engineOptions(command: Command): Command {
+  return backendOptions(command).addOption(
+    new Option(
+      "--activations <type>",
+      "precision of activations times packed weights, on native; int8 is llama.cpp's (default: float32)",
+    ).choices(["float32", "int16", "int8"]),
+  );
+}
+
+/** {@link engineOptions} without what is for packed weights. */
+export function backendOptions(command: Command): Command {
   return command
     .addOption(backendOption())
-    .option("--threads <n>", "threads that compute; the backend native takes it", wholeNumber(1))
-    .addOption(
-      new Option(
-        "--activations <type>",
-        "precision of activations times packed weights, on native; int8 is llama.cpp's (default: float32)",
-      ).choices(["float32", "int16", "int8"]),
-    );
+    .option("--threads <n>", "threads that compute; the backend native takes it", wholeNumber(1));
 }
 
 /** What {@link engineOptions} reads. */

@@ -9,6 +9,8 @@ import { generateCommand } from "./commands/generate.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { planCommand } from "./commands/plan.js";
 import { policiesCommand } from "./commands/policies.js";
+import { retrofitCommand } from "./commands/retrofit.js";
+import { trainCommand } from "./commands/train.js";
 import { version } from "./version.js";
 
 /** The whole command table; one file a command. Heavy packages are imported by the commands when they run. */
@@ -18,6 +20,8 @@ const commands = [
   evalCommand,
   benchCommand,
   planCommand,
+  trainCommand,
+  retrofitCommand,
   convertCommand,
   inspectCommand,
   policiesCommand,
@@ -44,7 +48,14 @@ export function program(): Command {
     );
   for (const make of commands) {
     const command = make();
-    kvfold.addCommand(command.copyInheritedSettings(kvfold));
+    inherit(command, kvfold);
+    kvfold.addCommand(command);
   }
   return kvfold;
+}
+
+/** Commands of commands too throw errors in place of ending the process. */
+function inherit(command: Command, from: Command): void {
+  command.copyInheritedSettings(from);
+  for (const inner of command.commands) inherit(inner, command);
 }

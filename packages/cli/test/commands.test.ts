@@ -40,6 +40,8 @@ describe("kvfold", { timeout }, () => {
       "eval",
       "bench",
       "plan",
+      "train",
+      "retrofit",
       "convert",
       "inspect",
       "policies",

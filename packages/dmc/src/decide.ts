@@ -34,7 +34,17 @@ export function decide(q: tf.Tensor4D, k: tf.Tensor4D, options: ResolvedDmcOptio
   const { neuron, offset, epsilon, threshold } = options;
   const attrs = { channel: decisionChannel(neuron, k.shape[3]), offset, epsilon, edge: mergeEdge(threshold) };
   const [merge, omega] = dmcDecide({ q, k }, attrs) as [tf.Tensor3D, tf.Tensor3D];
-  return { merge, omega };
+  return { merge: options.granularity === "layer" ? firstForAll(firstHead(merge), k.shape[1]) : merge, omega };
+}
+
+/** What the first of the heads decided, `[rows, 1, tokens]`. */
+export function firstHead(x: tf.Tensor3D): tf.Tensor3D {
+  return tf.slice(x, [0, 0, 0], [-1, 1, -1]);
+}
+
+/** One head's decisions `[rows, 1, tokens]` for all heads. */
+export function firstForAll(x: tf.Tensor3D, heads: number): tf.Tensor3D {
+  return tf.tile(x, [1, heads, 1]);
 }
 
 /**

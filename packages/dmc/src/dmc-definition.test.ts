@@ -15,6 +15,7 @@ const optionsArbitrary = fc.record(
     epsilon: fc.double({ min: 0, max: 0.99, noNaN: true }),
     window: fc.option(fc.integer({ min: 1, max: 64 })),
     threshold: fc.double({ min: 1e-9, max: 1 - 1e-9, noNaN: true }),
+    granularity: fc.constantFrom("head", "layer"),
     layers: fc.array(fc.nat(40), { maxLength: 4 }),
     targetRatio: fc.double({ min: 1, max: 100, noNaN: true }),
   },
@@ -52,6 +53,7 @@ describe("dmcDefinition", () => {
     ["dmc:force=17", "force must lie in 1..16 tokens per entry; got 17"],
     ["dmc:force=4,threshold=0.3", "give one of the two"],
     ["dmc:layers=0+x", "option 'layers' must be a list of layers"],
+    ["dmc:granularity=token", "granularity"],
     ["dmc:targetRatio=0.5", "targetRatio must be at least 1"],
     ["dmc:window=1000000", "up to 65536"],
   ])("refuses %s", (spec, message) => expect(() => parsePolicy(spec, table)).toThrow(message));

@@ -27,6 +27,11 @@ export function dmcDefinition(retrofit: DmcOptions = {}): PolicyDefinition {
       offset: number("subtracted from the decision neuron, added to the importance neuron", `${defaults.offset}`),
       epsilon: number("added to the importance of a token", `${defaults.epsilon}`),
       layers: layerList(defaults.layers),
+      granularity: choice(
+        ["head", "layer"],
+        "who decides: every KV head, or the first for its layer",
+        defaults.granularity,
+      ),
       targetRatio: number("compression ratio to plan with; does not change a run", `${defaults.targetRatio}`),
       force: number(
         "forces decisions for speed runs: this ratio over all lanes, 1 to 16 in each; text is meaningless then",

@@ -44,6 +44,7 @@ describePolicies([
   row({ window: null }),
   row({ neuron: "first", window: 4 }),
   row({ threshold: 0.3 }),
+  row({ granularity: "layer", window: 3 }),
   ...codecs.flatMap((codec) =>
     [row({}), row({ window: 3 }), row({ window: null })].map((plain) => ({
       ...plain,

@@ -21,6 +21,11 @@ export interface DmcOptions {
   /** Layers that fold; the others keep every token and lose no channel. Default: all. */
   readonly layers?: readonly number[];
   /**
+   * Who decides: every KV `head` for itself, or the first one for its whole `layer` (constrained DMC, DMC-C: all heads of
+   * a layer hold equally many entries). Must be what the model was trained with. Default `head`.
+   */
+  readonly granularity?: "head" | "layer";
+  /**
    * Compression ratio that the retrofit aimed at, tokens per entry, at least 1. Only `estimate` uses it. Default 1, the
    * safe side: plans for a cache in which nothing merges.
    */
@@ -45,6 +50,7 @@ const defaults: ResolvedDmcOptions = {
   window: 12,
   threshold: 0.5,
   layers: undefined,
+  granularity: "head",
   targetRatio: 1,
   force: undefined,
 };
@@ -80,7 +86,8 @@ export function dmcName(options: ResolvedDmcOptions): string {
   return parts.length === 0 ? "dmc" : `dmc:${parts.join(",")}`;
 }
 
-function check({ neuron, offset, epsilon, window, threshold, layers, targetRatio, force }: ResolvedDmcOptions): void {
+function check(options: ResolvedDmcOptions): void {
+  const { neuron, offset, epsilon, window, threshold, layers, granularity, targetRatio, force } = options;
   if (neuron !== "first" && neuron !== "last") refuse(`dmc neuron must be 'first' or 'last'; got '${neuron}'.`);
   if (!Number.isFinite(offset)) refuse(`dmc offset must be a number; got ${offset}.`);
   if (!(epsilon >= 0 && epsilon < 1)) refuse(`dmc epsilon must lie in 0..1; got ${epsilon}.`);
@@ -90,6 +97,9 @@ function check({ neuron, offset, epsilon, window, threshold, layers, targetRatio
   if (!(threshold > 0 && threshold < 1)) refuse(`dmc threshold must lie between 0 and 1; got ${threshold}.`);
   const badLayer = layers?.find((layer) => !Number.isInteger(layer) || layer < 0);
   if (badLayer !== undefined) refuse(`dmc layers must be layer numbers from 0; got ${badLayer}.`);
+  if (granularity !== "head" && granularity !== "layer") {
+    refuse(`dmc granularity must be 'head' or 'layer'; got '${granularity}'.`);
+  }
   if (!(targetRatio >= 1 && Number.isFinite(targetRatio)))
     refuse(`dmc targetRatio must be at least 1; got ${targetRatio}.`);
   if (force !== undefined && !(force >= 1 && force <= maxForcedRatio)) {
@@ -97,6 +107,7 @@ function check({ neuron, offset, epsilon, window, threshold, layers, targetRatio
   }
 }
 
-function refuse(message: string): never {
+/** @throws KvfoldError `dmc-options` */
+export function refuse(message: string): never {
   throw new KvfoldError("dmc-options", message);
 }

@@ -1,15 +1,17 @@
 import { dmcPool } from "@kvfold/core";
 import type { LayerShape, TrainingForm } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
-import { decisionLogits, omegaOf } from "./decide.js";
+import { decisionLogits, firstForAll, firstHead, omegaOf } from "./decide.js";
 import type { ResolvedDmcOptions } from "./dmc-options.js";
-import type { Relaxation } from "./relaxations/relaxation.js";
+import type { Relaxation, RelaxationContext, RelaxedDecisions } from "./relaxations/relaxation.js";
 
 /**
  * DMC for training (Nawrot et al. 2024, partial accumulation): the averages after every token for soft decisions alpha,
  * and for the state of token j the column bias log(1 - alpha_{j+1}), which hides it as far as token j+1 merged into it.
  * The first token of every document opens an entry whatever its neuron says. With {@link hard} decisions the result is
  * that of decoding.
+ *
+ * With granularity `layer` the first KV head decides for all of its layer, noise included.
  *
  * Auxiliary values, `[rows, kvHeads, tokens]` each: `logits` (k[neuron] - offset), `alpha` as decided (document starts
  * not yet forced: the released compression loss counts them so), `omega`, `z` (total weight of each average).
@@ -19,10 +21,14 @@ export function dmcTrainingForm(
   shape: Pick<LayerShape, "layer">,
   relaxation: Relaxation,
 ): TrainingForm {
-  return ({ q, k, v, documents, seed }) => {
-    const [, , tokens, headDim] = k.shape;
+  return ({ q, k, v, documents, seed, step, sequence }) => {
+    const [, kvHeads, tokens, headDim] = k.shape;
     const { merge: logits, importance } = decisionLogits(q, k, options);
-    const { alpha, logAppend } = relaxation.decide(logits, { seed, layer: shape.layer });
+    const context = { seed, step, layer: shape.layer, sequence };
+    const { alpha, logAppend } =
+      options.granularity === "layer"
+        ? decideForLayer(relaxation, logits, context, kvHeads)
+        : relaxation.decide(logits, context);
     const omega = omegaOf(importance, options);
     const inside = continues(documents);
     const [pooled, z] = dmcPool(
@@ -38,6 +44,16 @@ export function dmcTrainingForm(
     ]) as tf.Tensor3D;
     return { q, k: half(0), v: half(headDim), columnBias, auxiliary: { logits, alpha, omega, z } };
   };
+}
+
+function decideForLayer(
+  relaxation: Relaxation,
+  logits: tf.Tensor3D,
+  context: RelaxationContext,
+  kvHeads: number,
+): RelaxedDecisions {
+  const { alpha, logAppend } = relaxation.decide(firstHead(logits), context);
+  return { alpha: firstForAll(alpha, kvHeads), logAppend: firstForAll(logAppend, kvHeads) };
 }
 
 /** 1 where a token is in the document of the token before it, `[rows, 1, tokens]`; 0 for the first of a row. */

@@ -15,14 +15,13 @@ import { hard } from "./relaxations/hard.js";
  */
 export function dmc(options: DmcOptions = {}): CachePolicy {
   const resolved = resolveDmcOptions(options);
-  const folds = (shape: LayerShape) => resolved.layers?.includes(shape.layer) ?? true;
   const name = dmcName(resolved);
   return {
     name,
     ...(resolved.force === undefined ? {} : { note: forcedNote(name) }),
-    forLayer: (shape) => (folds(shape) ? layerPolicy(resolved, shape) : full().forLayer(shape)),
+    forLayer: (shape) => (folds(resolved, shape) ? layerPolicy(resolved, shape) : full().forLayer(shape)),
     estimate: (tokens, shape) =>
-      folds(shape)
+      folds(resolved, shape)
         ? {
             entries: estimateEntries(tokens, shape, resolved),
             columns: 1,
@@ -30,6 +29,11 @@ export function dmc(options: DmcOptions = {}): CachePolicy {
           }
         : full().estimate(tokens, shape),
   };
+}
+
+/** Whether a layer is one of those that fold. */
+export function folds({ layers }: ResolvedDmcOptions, { layer }: Pick<LayerShape, "layer">): boolean {
+  return layers?.includes(layer) ?? true;
 }
 
 /** Bytes of running averages that a row keeps in one layer: (window or 1) x (2 headDim + 1) + 1 numbers a KV head. */

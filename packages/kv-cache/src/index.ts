@@ -53,6 +53,5 @@ export type {
   StoreState,
 } from "./store.js";
 export { createStore, registerStore } from "./store-registry.js";
-export type { FadingChannel } from "./reference-store/rotate-and-blank.js";
 export { type TrainingAttended, type TrainingCall, trainingAttention } from "./training-attention.js";
 export type { TrainingForm, TrainingTokens, TrainingView } from "./training-form.js";

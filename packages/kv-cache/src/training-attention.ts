@@ -1,7 +1,7 @@
 import { KvfoldError, type Rope, raggedAttention } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
-import type { LayerPolicy } from "./policy.js";
-import { type FadingChannel, rotateAndBlank } from "./reference-store/rotate-and-blank.js";
+import type { BorrowedChannel, LayerPolicy } from "./policy.js";
+import { rotateAndBlank } from "./reference-store/rotate-and-blank.js";
 
 /** One call of {@link trainingAttention}: whole rows of one or more documents. Nothing is rotated or blanked yet. */
 export interface TrainingCall {
@@ -19,12 +19,21 @@ export interface TrainingCall {
   readonly scale?: number;
   /** Sliding window of the model: keys at distance >= window are hidden. Default: none. */
   readonly window?: number;
-  /** Channel that a retrofitted model gave away, or gives away by and by. Default: what the policy borrows, if any. */
-  readonly borrowed?: FadingChannel;
+  /** Channel that a retrofitted model gave away. Default: what the policy borrows, if any. */
+  readonly borrowed?: BorrowedChannel;
+  /**
+   * The borrowed channel is multiplied by this before and after rotation, 0 to 1. Default 0: blanked. The first stage of
+   * a retrofit lowers it from 1, under the policy that keeps every token.
+   */
+  readonly borrowedFactor?: number;
   /** Number of each token's document, `rows * tokens`, runs of equal numbers. Default: each row is one document. */
   readonly documents?: Int32Array;
-  /** Seed of this step's noise. Default 0. */
+  /** Seed of the run's noise. Default 0. */
   readonly seed?: number;
+  /** Optimiser step, from 0. Default 0. */
+  readonly step?: number;
+  /** Index within the step of the first row. Default 0. */
+  readonly sequence?: number;
 }
 
 /** What {@link trainingAttention} returns. */
@@ -62,6 +71,8 @@ export function trainingAttention(policy: LayerPolicy, call: TrainingCall): Trai
     positions: asTensor(positions),
     documents: asTensor(documents),
     seed: call.seed ?? 0,
+    step: call.step ?? 0,
+    sequence: call.sequence ?? 0,
   });
   const turn = (x: tf.Tensor4D, part: "queries" | "keys") =>
     rotateAndBlank(x, {
@@ -69,6 +80,7 @@ export function trainingAttention(policy: LayerPolicy, call: TrainingCall): Trai
       positions,
       length: tokens,
       borrowed: call.borrowed ?? policy.traits.borrowed,
+      ...(call.borrowedFactor === undefined ? {} : { factor: call.borrowedFactor }),
       part,
       group: queryHeads / kvHeads,
     });

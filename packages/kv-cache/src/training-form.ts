@@ -14,8 +14,15 @@ export interface TrainingTokens {
   readonly positions: Tensor2D;
   /** int32 `[rows, tokens]`: document of each token; nothing merges or attends across documents. */
   readonly documents: Tensor2D;
-  /** Seed of this step's noise; the same seed gives the same decisions. */
+  /** Seed of the run's noise. */
   readonly seed: number;
+  /** Optimiser step, from 0. */
+  readonly step: number;
+  /**
+   * Index within the step of the first row. Noise is a function of seed, step, layer and sequence, so decisions do not
+   * depend on how a step is cut into parts, nor on where a run was resumed.
+   */
+  readonly sequence: number;
 }
 
 /** What attention needs of a training form: one state a token, each query also sees its own state without the bias. */
@@ -30,5 +37,5 @@ export interface TrainingView {
   readonly auxiliary: Readonly<Record<string, Tensor>>;
 }
 
-/** Pure and differentiable: (q, k, v, positions, documents, seed) → (q, k, v, column bias, auxiliary values). */
+/** Pure and differentiable: (q, k, v, positions, documents, seed, step, sequence) → (q, k, v, column bias, auxiliary values). */
 export type TrainingForm = (tokens: TrainingTokens) => TrainingView;

@@ -1,8 +1,16 @@
 export type { BatchSource, TrainingBatch } from "./data/batch.js";
+export type { ShardHeader } from "./data/shard-header.js";
+export { type ShardOrigin, ShardWriter } from "./data/shard-writer.js";
+export { openShard, type TokenShard } from "./data/token-shard.js";
+export { joinStreams, type TokenStream } from "./data/token-stream.js";
+export { type TokenizeOptions, type TokenizeProgress, tokenizeFiles, tokenizerSha256 } from "./data/tokenize-files.js";
+export { type TrainingBatchesOptions, trainingBatches } from "./data/training-batches.js";
+export { type TrainOptions, type TrainResult, train } from "./loop/train.js";
+export { poolKvHeads } from "./method/pool-kv-heads.js";
 export { type DialSettings, type DialStages, dialStages, shortestRamp } from "./recipe/dial.js";
+export { formatRecipe } from "./recipe/format-recipe.js";
 export { type LoadRecipeOptions, loadRecipe, readRecipe } from "./recipe/load-recipe.js";
 export { type ParseRecipeOptions, parseRecipe } from "./recipe/parse-recipe.js";
-export { poolKvHeads } from "./method/pool-kv-heads.js";
 export type {
   DataRecipe,
   DistillRecipe,
@@ -18,6 +26,7 @@ export type {
 export { recipeRemarks, tokensPerStep } from "./recipe/recipe-remarks.js";
 export { parseOverride, type RecipeOverride } from "./recipe/recipe-source.js";
 export { jsonlObserver } from "./report/jsonl-observer.js";
+export { type RunSummary, readRun } from "./report/read-run.js";
 export { type TerminalStream, type TerminalViewOptions, terminalView } from "./report/terminal-view.js";
 export type {
   AlarmEvent,
@@ -29,3 +38,4 @@ export type {
   TrainingEvent,
   TrainingObserver,
 } from "./report/training-event.js";
+export { trainingFlops } from "./report/training-flops.js";

@@ -4,9 +4,9 @@ import type { EngineOptions } from "../options.js";
 import { busy } from "../terminal/interruptible.js";
 import { note } from "../terminal/output.js";
 import { Progress } from "../terminal/progress.js";
-import { UsageError } from "../usage-error.js";
 import { type NamedPolicy, readPolicies } from "./policies.js";
 import { resolvePath } from "./resolve.js";
+import { checkBackendName, startBackend } from "./start-backend.js";
 
 /** A model that is ready, and the policies to run it with. */
 export interface OpenedModel {
@@ -25,18 +25,15 @@ export interface OpenedModel {
 export async function openModel(
   name: string,
   specs: (config: ModelConfig) => readonly string[],
-  { backend, threads, activations }: EngineOptions,
+  options: EngineOptions,
   weights: WeightStorage = "auto",
 ): Promise<OpenedModel> {
-  const { backendTable, chooseBackend } = await import("@kvfold/core");
   const { loadLocalModel, readModelConfig } = await import("@kvfold/models");
-  const names = ["auto", ...backendTable.map((row) => row.name)];
-  if (!names.includes(backend)) throw new UsageError(`--backend ${backend}: there are ${names.join(", ")}.`);
+  await checkBackendName(options.backend);
   const path = await resolvePath(name);
   const config = await readModelConfig(path);
   const policies = await readPolicies(specs(config), config);
-  const choice = await chooseBackend({ prefer: backend, threads, activations });
-  if (choice.name === "cpu" && backend === "auto") note(`running on the slow backend 'cpu'; 'kvfold doctor' says why.`);
+  const choice = await startBackend(options);
   const progress = new Progress("loading weights");
   try {
     const onProgress = (done: number, total: number) => progress.update(done, total);

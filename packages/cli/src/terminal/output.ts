@@ -1,8 +1,13 @@
 import { type Column, table } from "./table.js";
 
-/** Whether stdout shows colours: only on a terminal, and not when the user has set NO_COLOR. */
-function coloured(): boolean {
-  return process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
+/** Whether a stream is a terminal that can move its cursor. */
+export function isScreen(stream: { readonly isTTY?: boolean }): boolean {
+  return stream.isTTY === true && process.env.TERM !== "dumb";
+}
+
+/** Whether a stream shows colours: only on a terminal, and not when the user has set NO_COLOR. */
+export function coloured(stream: { readonly isTTY?: boolean } = process.stdout): boolean {
+  return isScreen(stream) && !process.env.NO_COLOR;
 }
 
 /** One line, or several, on stdout. */

@@ -125,7 +125,7 @@ function train(golden: Golden, options: DmcOptions, relaxation: Relaxation, inpu
   const rope = plainRope(headDim, golden.setting("rope_theta"), tokens);
   const { out } = trainingAttention(policy, { q, k, v, rope });
   const zeros = tf.zeros([rows, tokens], "int32") as tf.Tensor2D;
-  return { out, view: training({ q, k, v, positions: zeros, documents: zeros, seed: 0 }) };
+  return { out, view: training({ q, k, v, positions: zeros, documents: zeros, seed: 0, step: 0, sequence: 0 }) };
 }
 
 /** Keys as the store rotates and blanks them. */

@@ -28,7 +28,7 @@ describeGolden("decisions.safetensors", (golden) => {
     const noise = tf.sub(golden.tensor<tf.Tensor3D>("u1"), golden.tensor<tf.Tensor3D>("u2")) as tf.Tensor3D;
     golden.close(`${neuron}.logit_noisy`, noisyLogits(logits.merge, noise, tau), tolerances.logits);
     const relaxed = gumbelSigmoid({ temperature: tau, noise: () => noise });
-    const { alpha } = relaxed.decide(logits.merge, { seed: 0, layer: 0 });
+    const { alpha } = relaxed.decide(logits.merge, { seed: 0, step: 0, layer: 0, sequence: 0 });
     golden.close(`${neuron}.alpha_soft`, alpha, tolerances.decisions);
     golden.exact(`${neuron}.alpha_straight`, tf.cast(tf.greater(alpha, 0.5), "float32"));
   });

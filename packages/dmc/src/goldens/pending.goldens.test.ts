@@ -2,11 +2,10 @@ import { describe, expect, it } from "vitest";
 import { goldenFiles } from "../../test/golden.js";
 
 /** Files that the tests beside this one compare completely, and those of the whole-model test in the models package. */
-const tested = /^(pooling|decisions|attention|decode_mha|decode_gqa|worked_example)\.safetensors$|^tiny_llama\//;
+const tested = /^(pooling|decisions|attention|decode_mha|decode_gqa|losses|worked_example)\.safetensors$|^tiny_llama\//;
 
 const pending: Readonly<Record<string, string>> = {
   "dms.safetensors": "needs delayed eviction, which comes with training",
-  "losses.safetensors": "needs the compression loss and the schedules, which come with training",
 };
 
 describe("files of the golden set", () => {

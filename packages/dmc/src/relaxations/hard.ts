@@ -3,7 +3,7 @@ import { mergeEdge } from "../decide.js";
 import type { Relaxation } from "./relaxation.js";
 
 /** Added to the scores of a superseded state: large enough that float32 softmax gives exactly 0 (the released code's). */
-const hidden = -50000;
+export const hidden = -50000;
 
 /**
  * The inference rule: 0 or 1, no noise, no gradient to the decision neuron. With it the training form equals decoding

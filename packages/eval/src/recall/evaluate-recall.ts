@@ -3,6 +3,7 @@ import type { CachePolicy, CacheStats, KvCache } from "@kvfold/kv-cache";
 import type { LanguageModel } from "@kvfold/models";
 import * as tf from "@tensorflow/tfjs-core";
 import { scoringChunk } from "../scoring-chunk.js";
+import type { RecallKind } from "./recall-facts.js";
 import { recallTask } from "./recall-task.js";
 import { type RecallTokens, recallTokens } from "./recall-tokens.js";
 
@@ -20,18 +21,31 @@ export interface EvaluateRecallOptions {
   readonly samples?: number | undefined;
   /** Tasks are those of seed, seed + 1, ...: the same for every policy, model and distance. Default 0. */
   readonly seed?: number | undefined;
+  /** Texts open with `RECALL_MARKER`. Default true; false for models that were trained without it. */
+  readonly marker?: boolean | undefined;
   /** Told after each batch: tasks done, and in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Accuracy at one number of facts and one distance. */
-export interface RecallCell {
-  readonly facts: number;
-  readonly distance: number;
+/** How often answers were right, over some tasks. */
+export interface RecallScore {
   /** Part of tasks, 0..1, whose answer greedy decoding gives in full. */
   readonly accuracy: number;
+  /** Part of tasks, 0..1, of whose answer it gives the first token that is more than a blank (some spell `" 4"` in two). */
+  readonly firstToken: number;
   readonly samples: number;
+}
+
+/** Score at one number of facts and one distance. */
+export interface RecallCell extends RecallScore {
+  readonly facts: number;
+  readonly distance: number;
+}
+
+/** Score of the tasks that ask for one kind of fact. */
+export interface RecallKindScore extends RecallScore {
+  readonly kind: RecallKind;
 }
 
 /** How one policy did. */
@@ -39,7 +53,11 @@ export interface RecallResult {
   readonly policy: string;
   /** Accuracy over all tasks. */
   readonly recall: number;
+  /** First-token accuracy over all tasks. */
+  readonly firstToken: number;
   readonly cells: readonly RecallCell[];
+  /** Of all tasks, by what they ask for; kinds that none asks for are left out. */
+  readonly kinds: readonly RecallKindScore[];
   /** Tokens of all tasks. */
   readonly tokens: number;
   /** Entries, and bytes of the caches, at the end of the tasks, summed over them. */
@@ -51,11 +69,25 @@ export interface RecallResult {
   readonly tokensPerSecond: number;
 }
 
+const KINDS: readonly RecallKind[] = ["friend", "place", "number"];
+
 /** Tasks that go through the model together. */
 const BATCH = 8;
 
+interface Task extends RecallTokens {
+  readonly kind: RecallKind;
+  /** Place in the answer of the first token that is more than a blank. */
+  readonly first: number;
+}
+
+interface Outcome {
+  readonly kind: RecallKind;
+  readonly whole: boolean;
+  readonly first: boolean;
+}
+
 interface Tally {
-  right: number;
+  readonly outcomes: Outcome[];
   answerTokens: number;
   seconds: number;
 }
@@ -69,6 +101,7 @@ interface Tally {
  */
 export async function evaluateRecall(options: EvaluateRecallOptions): Promise<RecallResult[]> {
   const { model, policies, codec = "f32", facts = [1, 4], distances = [0, 64], samples = 16, seed = 0 } = options;
+  const { marker = true } = options;
   if (
     policies.length === 0 ||
     facts.length === 0 ||
@@ -84,9 +117,12 @@ export async function evaluateRecall(options: EvaluateRecallOptions): Promise<Re
     distances.map((distance) => ({
       facts: count,
       distance,
-      tasks: Array.from({ length: samples }, (_, i) =>
-        recallTokens(recallTask({ seed: seed + f * samples + i, facts: count, distance }), model.tokenizer),
-      ),
+      tasks: Array.from({ length: samples }, (_, i): Task => {
+        const task = recallTask({ seed: seed + f * samples + i, facts: count, distance, marker });
+        const tokens = recallTokens(task, model.tokenizer);
+        const first = tokens.answer.findIndex((id) => model.tokenizer.decode([id]).trim() !== "");
+        return { ...tokens, kind: task.kind, first };
+      }),
     })),
   );
   const total = policies.length * cells.length * samples;
@@ -94,7 +130,7 @@ export async function evaluateRecall(options: EvaluateRecallOptions): Promise<Re
   const results: RecallResult[] = [];
   for (const policy of policies) {
     const stats: CacheStats[] = [];
-    const tallies = cells.map((): Tally => ({ right: 0, answerTokens: 0, seconds: 0 }));
+    const tallies = cells.map((): Tally => ({ outcomes: [], answerTokens: 0, seconds: 0 }));
     for (const [c, { tasks }] of cells.entries()) {
       for (let at = 0; at < tasks.length; at += BATCH) {
         options.signal?.throwIfAborted();
@@ -110,15 +146,16 @@ export async function evaluateRecall(options: EvaluateRecallOptions): Promise<Re
     const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
     const entries = sum(stats.map((s) => s.entries));
     const liveBytes = sum(stats.map((s) => s.liveBytes));
+    const outcomes = tallies.flatMap((tally) => tally.outcomes);
+    const { accuracy: recall, firstToken } = score(outcomes);
     results.push({
       policy: policy.name,
-      recall: sum(tallies.map(({ right }) => right)) / (cells.length * samples),
-      cells: cells.map((cell, c) => ({
-        facts: cell.facts,
-        distance: cell.distance,
-        accuracy: (tallies[c] as Tally).right / samples,
-        samples,
-      })),
+      recall,
+      firstToken,
+      cells: cells.map(({ facts, distance }, c) => ({ facts, distance, ...score((tallies[c] as Tally).outcomes) })),
+      kinds: KINDS.map((kind) => ({ kind, ...score(outcomes.filter((outcome) => outcome.kind === kind)) })).filter(
+        (kind) => kind.samples > 0,
+      ),
       tokens: sum(stats.map((s) => s.tokens)),
       entries,
       compressionRatio: sum(stats.map((s) => s.compressionRatio * s.entries)) / entries,
@@ -131,12 +168,7 @@ export async function evaluateRecall(options: EvaluateRecallOptions): Promise<Re
 }
 
 /** Feeds all prompts but their last tokens, then decodes the answers, always with the right tokens. */
-async function answer(
-  model: LanguageModel,
-  cache: KvCache,
-  tasks: readonly RecallTokens[],
-  tally: Tally,
-): Promise<void> {
+async function answer(model: LanguageModel, cache: KvCache, tasks: readonly Task[], tally: Tally): Promise<void> {
   const step = scoringChunk(cache.options.policy, model.config);
   const longest = Math.max(...tasks.map(({ prompt }) => prompt.length - 1));
   for (let at = 0; at < longest; at += step) {
@@ -145,6 +177,7 @@ async function answer(
     model.forward(cache, parts, { rows }).dispose();
   }
   const wrong = new Set<number>();
+  const wrongFirst = new Set<number>();
   const longestAnswer = Math.max(...tasks.map((task) => task.answer.length));
   const start = performance.now();
   for (let at = 0; at < longestAnswer; at++) {
@@ -156,11 +189,25 @@ async function answer(
     const best = tf.tidy(() => tf.argMax(model.forward(cache, previous, { rows }), 1));
     const ids = await best.data();
     best.dispose();
-    for (const [i, row] of rows.entries()) if (ids[i] !== tasks[row]?.answer[at]) wrong.add(row);
+    for (const [i, row] of rows.entries()) {
+      const task = tasks[row] as Task;
+      if (ids[i] === task.answer[at]) continue;
+      wrong.add(row);
+      if (at === task.first) wrongFirst.add(row);
+    }
     tally.answerTokens += rows.length;
   }
   tally.seconds += (performance.now() - start) / 1000;
-  tally.right += tasks.length - wrong.size;
+  tally.outcomes.push(...tasks.map(({ kind }, row) => ({ kind, whole: !wrong.has(row), first: !wrongFirst.has(row) })));
+}
+
+function score(outcomes: readonly Outcome[]): RecallScore {
+  const samples = outcomes.length;
+  return {
+    accuracy: outcomes.filter(({ whole }) => whole).length / samples,
+    firstToken: outcomes.filter(({ first }) => first).length / samples,
+    samples,
+  };
 }
 
 function rowsWhere(tasks: readonly RecallTokens[], test: (task: RecallTokens) => boolean): number[] {

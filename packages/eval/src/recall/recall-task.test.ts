@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { RECALL_MARKER } from "./recall-facts.js";
 import { recallTask } from "./recall-task.js";
 
 const options = fc.record({ seed: fc.integer(), facts: fc.integer({ min: 1, max: 12 }), distance: fc.nat(80) });
@@ -42,12 +43,24 @@ describe("recallTask", () => {
       {
         "answer": " Charles",
         "kind": "friend",
-        "prompt": " The friend of Frank is Edith. The friend of Philip is Charles. It was the custom of the house to rise early and to say little. The friend of Philip is",
+        "prompt": "Remember what is told here. The friend of Frank is Edith. The friend of Philip is Charles. It was the custom of the house to rise early and to say little. The friend of Philip is",
       }
     `);
     expect(
       new Set(Array.from({ length: 50 }, (_, seed) => recallTask({ seed, facts: 2, distance: 0 }).prompt)).size,
     ).toBe(50);
+  });
+
+  it("opens with the marker, which does not change the rest", () => {
+    fc.assert(
+      fc.property(options, (given) => {
+        const { prompt, ...rest } = recallTask(given);
+        const bare = recallTask({ ...given, marker: false });
+        expect(prompt).toBe(RECALL_MARKER + bare.prompt);
+        expect(bare).toMatchObject(rest);
+        expect(bare.prompt).toMatch(/^ \w/);
+      }),
+    );
   });
 
   it.each([

@@ -12,7 +12,10 @@ export interface RecallTokens {
  * Splits the tokens of prompt and answer where the prompt alone stops to be tokenized in the same way, so that the answer
  * is spelled as the model would spell it.
  */
-export function recallTokens({ prompt, answer }: RecallTask, tokenizer: Tokenizer): RecallTokens {
+export function recallTokens(
+  { prompt, answer }: Pick<RecallTask, "prompt" | "answer">,
+  tokenizer: Tokenizer,
+): RecallTokens {
   const alone = tokenizer.encode(prompt);
   const both = tokenizer.encode(prompt + answer);
   let split = 0;

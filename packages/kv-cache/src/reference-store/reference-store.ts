@@ -231,7 +231,7 @@ export class ReferenceStore implements LayerStore {
     const merge = tf.mul(op.merge, tf.tensor(opensText, [rows, 1, tokens])) as tf.Tensor3D;
     const all = lanes.length === this.table.lengths.length;
     const { borrowed } = site;
-    const k = borrowed?.keys ? blankChannel(tensors.k, borrowed, "all", 1) : tensors.k;
+    const k = borrowed?.keys ? blankChannel(tensors.k, borrowed.channel, "all", 1) : tensors.k;
     const { pooled, state } = mergeTokens(
       {
         items: tf.reshape(tf.concat([k, tensors.v], -1), [rows * heads, tokens, 2 * shape.headDim]),

@@ -2,12 +2,6 @@ import { type Rope, rope as rotateHalves } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { BorrowedChannel } from "../policy.js";
 
-/** A borrowed channel on its way out: training takes it away little by little. */
-export interface FadingChannel extends BorrowedChannel {
-  /** What the channel is multiplied with, before and after rotation. Default 0: blanked. */
-  readonly factor?: number;
-}
-
 /** Which heads lose a borrowed channel. */
 export type BlankedHeads = "all" | "first-of-group";
 
@@ -19,6 +13,7 @@ export type BlankedHeads = "all" | "first-of-group";
  * @param positions int32, `rows * tokens` numbers
  * @param length tokens of the whole sequence, for dynamic scaling
  * @param group query heads a KV head, for `first-of-group`
+ * @param factor what the borrowed channel is multiplied by each time; default 0, blank
  */
 export function rotateAndBlank(
   x: tf.Tensor4D,
@@ -26,15 +21,17 @@ export function rotateAndBlank(
     rope: Rope | undefined;
     positions: Int32Array;
     length: number;
-    borrowed: FadingChannel | undefined;
+    borrowed: BorrowedChannel | undefined;
     part: "queries" | "keys";
     group: number;
+    factor?: number;
   },
 ): tf.Tensor4D {
   const { rope, borrowed } = options;
   const touches = borrowed !== undefined && (options.part === "queries" || borrowed.keys);
   const heads: BlankedHeads = options.part === "queries" && borrowed ? borrowed.queries : "all";
-  const blank = (y: tf.Tensor4D) => (touches ? blankChannel(y, borrowed, heads, options.group) : y);
+  const blank = (y: tf.Tensor4D) =>
+    touches ? blankChannel(y, borrowed.channel, heads, options.group, options.factor) : y;
   const blanked = blank(x);
   if (rope === undefined) return blanked;
   const [rows, , tokens] = x.shape;
@@ -42,12 +39,13 @@ export function rotateAndBlank(
   return blank(rotateHalves({ x: blanked, cos, sin }, {}));
 }
 
-/** x with one channel set to 0 (or multiplied) in all heads, or in the first head of each group. */
+/** x with one channel set to 0, or multiplied by `factor`, in all heads, or in the first head of each group. */
 export function blankChannel(
   x: tf.Tensor4D,
-  { channel, factor = 0 }: Pick<FadingChannel, "channel" | "factor">,
+  channel: number,
   heads: BlankedHeads,
   group: number,
+  factor = 0,
 ): tf.Tensor4D {
   const [, headCount, , headDim] = x.shape;
   const kept = new Float32Array(headCount * headDim).fill(1);

@@ -1,12 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { KvfoldError, openSafetensors, type SafetensorsInput, writeSafetensors } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Parameters } from "../model/parameters.js";
-import type { Optimizer } from "../optimizer/optimizer.js";
+import type { Optimizer, OptimizerState } from "../optimizer/optimizer.js";
 
 const format = "kvfold-checkpoint-1";
-const weightsFile = "weights.safetensors";
+/** Weights in a checkpoint, float32, by Hugging Face name. */
+export const weightsFile = "weights.safetensors";
 const optimizerFile = "optimizer.safetensors";
 const stateFile = "state.json";
 
@@ -24,6 +25,9 @@ export interface CheckpointState {
   readonly perplexity?: number | undefined;
   /** What the run was made of: a resumed run must have the same. */
   readonly recipe: unknown;
+  /** Fields of the model's `config.json`, and where its tokenizer came from: a checkpoint can be a run's start. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly tokenizerFrom: string;
 }
 
 /**
@@ -72,12 +76,20 @@ export function readCheckpoint(path: string, parameters: Parameters, optimizer: 
       parameters.replace(name, tf.tensor(weights.readFloat32(name), shape));
     }
   }
-  using momenta = openSafetensors(join(path, optimizerFile));
-  const restored = [...momenta.tensors.keys()].map(
-    (name) => [name, tf.tensor(momenta.readFloat32(name), [...momenta.entry(name).shape])] as const,
-  );
-  optimizer.restore(new Map(restored), state.updates);
+  optimizer.restore(readMomenta(path), state.updates);
   return state;
+}
+
+/** The optimiser's tensors in a checkpoint; they belong to the caller. */
+export function readMomenta(path: string): OptimizerState {
+  using momenta = openSafetensors(join(path, optimizerFile));
+  const names = [...momenta.tensors.keys()];
+  return new Map(names.map((name) => [name, tf.tensor(momenta.readFloat32(name), [...momenta.entry(name).shape])]));
+}
+
+/** True for a folder that {@link writeCheckpoint} wrote. */
+export function isCheckpoint(path: string): boolean {
+  return existsSync(join(path, stateFile)) && existsSync(join(path, weightsFile));
 }
 
 /** @throws KvfoldError `checkpoint-damaged` */
@@ -124,7 +136,8 @@ export function bestCheckpoint(folder: string): string | undefined {
   let best: { path: string; perplexity: number } | undefined;
   for (const path of listCheckpoints(folder)) {
     const { perplexity } = readCheckpointState(path);
-    if (perplexity !== undefined && perplexity < (best?.perplexity ?? Number.POSITIVE_INFINITY)) best = { path, perplexity };
+    if (perplexity !== undefined && perplexity < (best?.perplexity ?? Number.POSITIVE_INFINITY))
+      best = { path, perplexity };
   }
   return best?.path;
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { KvfoldError } from "@kvfold/core";
 import type { ModelConfig } from "@kvfold/models";
 import type { BatchSource } from "../data/batch.js";
-import { openBatchSource } from "../data/open-batch-source.js";
+import { openTrainingData } from "../data/open-training-data.js";
 import type { TrainingMethod } from "../method/method.js";
 import { openMethod } from "../method/open-method.js";
 import type { Parameters } from "../model/parameters.js";
@@ -20,9 +20,10 @@ import {
   readCheckpointState,
   writeCheckpoint,
 } from "./checkpoint.js";
+import { Cleanup } from "./cleanup.js";
 import { Evaluator } from "./evaluator.js";
 import { exportModel } from "./export-model.js";
-import { openStart } from "./open-start.js";
+import { openStart, type Start } from "./open-start.js";
 import { recipeDifferences } from "./recipe-differences.js";
 import { StepTimer } from "./step-timer.js";
 import type { TrainOptions } from "./train.js";
@@ -45,8 +46,9 @@ export class Run implements Disposable {
     private readonly method: TrainingMethod,
     private readonly optimizer: Optimizer,
     private readonly batches: BatchSource,
-    private readonly evaluator: Evaluator | undefined,
-    private readonly disposables: DisposableStack,
+    private readonly evaluator: Evaluator,
+    private readonly start: Start,
+    private readonly cleanup: Cleanup,
   ) {
     this.timer = new StepTimer(model.config, recipe);
   }
@@ -59,16 +61,15 @@ export class Run implements Disposable {
         `${recipe.output} already holds a run, at step ${readCheckpointState(checkpoints.at(-1) as string).step}. Resume it, or choose another output folder.`,
       );
     }
-    using cleanup = new DisposableStack();
-    const start = await openStart(recipe);
+    using cleanup = new Cleanup();
+    const start = await openStart(recipe, options.resolveModel ?? (async (name) => name));
     cleanup.use(start.parameters);
     const config: ModelConfig = start.parameters.config;
     const model = cleanup.use(new TrainingModel(config));
     const method = openMethod(recipe, config);
     const optimizer = cleanup.use(new Optimizer(recipe.optimizer, muonNames(recipe, config)));
-    const { source, heldOut, dispose } = await openBatchSource(recipe, start.tokenizer, config);
-    cleanup.defer(dispose);
-    const evaluator = recipe.evaluate.everySteps > 0 ? new Evaluator(recipe, start.tokenizer, heldOut) : undefined;
+    const data = cleanup.use(await openTrainingData(recipe, { ...start, vocabSize: config.vocabSize }));
+    const evaluator = new Evaluator(recipe, start.tokenizer, data.heldOut);
     const run = new Run(
       recipe,
       start.parameters,
@@ -76,13 +77,14 @@ export class Run implements Disposable {
       model,
       method,
       optimizer,
-      source,
+      data.source,
       evaluator,
+      start,
       cleanup.move(),
     );
     const newest = checkpoints.at(-1);
     if (newest !== undefined) run.resume(newest);
-    else if (start.optimizer) optimizer.restore(start.optimizer.state, start.optimizer.updates);
+    else if (start.momenta) optimizer.restore(start.momenta.state, start.momenta.updates);
     return run;
   }
 
@@ -148,6 +150,8 @@ export class Run implements Disposable {
       skipped: this.skipped,
       perplexity: this.perplexity,
       recipe: this.recipe,
+      fields: this.start.fields,
+      tokenizerFrom: this.start.tokenizerFrom,
     };
     const path = writeCheckpoint(folder, this.parameters, this.optimizer, state);
     this.checkpointed = this.step;
@@ -157,11 +161,11 @@ export class Run implements Disposable {
 
   /** @returns the model's folder */
   async export(): Promise<string> {
-    return exportModel(this.recipe, this.parameters, this.method.retrofit);
+    return exportModel(this.recipe.output, this.parameters, this.start, this.method.retrofit);
   }
 
   dispose(): void {
-    this.disposables.dispose();
+    this.cleanup[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
@@ -169,8 +173,7 @@ export class Run implements Disposable {
   }
 
   private async evaluate(): Promise<void> {
-    const result = await this.evaluator?.evaluate(this.parameters, this.method, this.step);
-    if (result === undefined) return;
+    const result = await this.evaluator.evaluate(this.parameters, this.method, this.step);
     const counts = this.method.at(Math.max(0, this.step - 1)).stage === this.method.at(this.recipe.steps - 1).stage;
     const best = counts ? bestCheckpoint(join(this.recipe.output, "checkpoints")) : undefined;
     const lowest = best === undefined ? undefined : readCheckpointState(best).perplexity;

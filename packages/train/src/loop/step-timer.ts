@@ -22,6 +22,9 @@ export class StepTimer {
     this.steps.push({ seconds: (performance.now() - this.started) / 1000, tokens });
     if (this.steps.length > remembered) this.steps.shift();
     const sum = (of: "seconds" | "tokens") => this.steps.reduce((total, step) => total + step[of], 0);
-    return { tokensPerSecond: sum("tokens") / sum("seconds"), secondsLeft: (sum("seconds") / this.steps.length) * stepsLeft };
+    return {
+      tokensPerSecond: sum("tokens") / sum("seconds"),
+      secondsLeft: (sum("seconds") / this.steps.length) * stepsLeft,
+    };
   }
 }

@@ -14,6 +14,8 @@ export interface TrainOptions {
    * `auto` goes on from the newest checkpoint in the run's folder; `never` refuses a folder that has one. Default `auto`.
    */
   readonly resume?: "auto" | "never";
+  /** Finds the folder or file of a model that is no local path (`demo`, an id of the hub). Default: takes it for a path. */
+  readonly resolveModel?: (name: string) => Promise<string>;
   /** Prepares everything and makes one step, but writes nothing. */
   readonly dryRun?: boolean;
 }

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { BatchSource, TrainingBatch } from "../data/batch.js";
 import type { StepPlan, TrainingMethod } from "../method/method.js";
-import { labelWeight, lossAndGradients } from "../model/loss-and-gradients.js";
+import { labelWeight, lossAndGradients, type PassResult } from "../model/loss-and-gradients.js";
 import type { Parameters } from "../model/parameters.js";
 import type { TrainingModel } from "../model/training-model.js";
 import { globalNorm } from "../optimizer/global-norm.js";
@@ -77,9 +77,9 @@ class StepSum {
     const { recipe, method, plan, model, parameters, trained, step } = inputs;
     const { layers, queryHeads, kvHeads, headDim } = model.config;
     const share = 1 / recipe.batch.accumulate;
-    const made = tf.tidy(() => {
-      let merged: tf.Tensor2D | undefined;
-      const result = lossAndGradients({
+    let merged: tf.Tensor2D | undefined;
+    const made = tidied(() =>
+      lossAndGradients({
         model,
         parameters,
         trained,
@@ -89,8 +89,9 @@ class StepSum {
           policies: model.config.perLayer.map((_, layer) =>
             plan.policy.forLayer({ layer, layers, queryHeads, kvHeads, headDim }),
           ),
-          ...(plan.borrowed ? { borrowed: plan.borrowed } : {}),
-          seed: recipe.seed * 0x1000003 + step,
+          fading: plan.fading,
+          seed: recipe.seed,
+          step,
           sequence: part * recipe.batch.rows,
         },
         extra: [
@@ -106,9 +107,8 @@ class StepSum {
           merged = method.merged(auxiliary);
           if (merged) tf.keep(merged);
         },
-      });
-      return { ...result, merged };
-    });
+      }),
+    );
     this.gradients =
       part === 0
         ? [...made.gradients]
@@ -121,12 +121,11 @@ class StepSum {
     this.scalar("loss", made.loss);
     this.scalar("crossEntropy", made.crossEntropy);
     for (const { name, value } of made.extra) this.scalar(name, value);
-    if (made.merged) {
-      const scaled = tf.tidy(() => tf.mul(made.merged as tf.Tensor2D, share) as tf.Tensor2D);
-      made.merged.dispose();
+    if (merged) {
+      const scaled = tf.mul(merged, share) as tf.Tensor2D;
       const before = this.merged;
       this.merged = before ? tf.add(before, scaled) : scaled;
-      if (before) tf.dispose([before, scaled]);
+      tf.dispose(before ? [merged, before, scaled] : [merged]);
     }
   }
 
@@ -153,4 +152,14 @@ class StepSum {
     this.scalars.set(name, before ? (tf.add(before, value) as tf.Scalar) : value);
     if (before) tf.dispose([before, value]);
   }
+}
+
+/** A pass without what it leaves behind. */
+function tidied(pass: () => PassResult): PassResult {
+  let result: PassResult | undefined;
+  tf.tidy(() => {
+    result = pass();
+    return [result.loss, ...result.gradients]; // all others are kept
+  });
+  return result as unknown as PassResult;
 }

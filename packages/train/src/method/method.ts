@@ -1,4 +1,4 @@
-import type { CachePolicy, FadingChannel } from "@kvfold/kv-cache";
+import type { CachePolicy, TrainingCall } from "@kvfold/kv-cache";
 import type { RetrofitConfig } from "@kvfold/models";
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Parameters } from "../model/parameters.js";
@@ -9,8 +9,8 @@ export interface StepPlan {
   readonly stage: string;
   /** Policy whose training form attention takes. */
   readonly policy: CachePolicy;
-  /** Channel that the model gives away, in the layers that do. */
-  readonly borrowed?: (layer: number) => FadingChannel | undefined;
+  /** Channel that the model gives away by and by. */
+  readonly fading?: Pick<TrainingCall, "borrowed" | "borrowedFactor">;
   /** Compression ratio asked for, tokens per entry. */
   readonly targetRatio?: number;
 }

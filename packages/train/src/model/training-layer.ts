@@ -14,7 +14,7 @@ export interface TrainingLayerContext {
   readonly rope: Rope | undefined;
   readonly rows: number;
   readonly tokens: number;
-  readonly call: Pick<TrainingCall, "documents" | "seed" | "borrowed">;
+  readonly call: Pick<TrainingCall, "documents" | "seed" | "step" | "sequence" | "borrowed" | "borrowedFactor">;
 }
 
 /** One decoder layer over whole rows `[rows * tokens, hidden]`, differentiable; see `trainingAttention`. */

@@ -1,5 +1,5 @@
 import { embedding, Rope, rmsNorm, rowsProduct } from "@kvfold/core";
-import type { FadingChannel, LayerPolicy } from "@kvfold/kv-cache";
+import type { LayerPolicy, TrainingCall } from "@kvfold/kv-cache";
 import type { ModelConfig } from "@kvfold/models";
 import * as tf from "@tensorflow/tfjs-core";
 import type { TrainingBatch } from "../data/batch.js";
@@ -10,12 +10,14 @@ import { trainingLayer } from "./training-layer.js";
 export interface TrainingAttentionPlan {
   /** One for each layer. */
   readonly policies: readonly LayerPolicy[];
-  /** Channel that the model gives away, by layer; undefined: none, or what the policy borrows. */
-  readonly borrowed?: (layer: number) => FadingChannel | undefined;
-  /** Seed of the step's noise. Default 0. */
-  readonly seed?: number;
-  /** Index in the step of the batch's first row; rows of a step that is split into parts keep their noise. Default 0. */
-  readonly sequence?: number;
+  /** Channel that the model gives away by and by; absent: none, or what the policy borrows. */
+  readonly fading?: Pick<TrainingCall, "borrowed" | "borrowedFactor"> | undefined;
+  /** Seed of the run's noise. */
+  readonly seed: number;
+  /** Optimiser step, from 0. */
+  readonly step: number;
+  /** Index in the step of the batch's first row; rows of a step that is split into parts keep their noise. */
+  readonly sequence: number;
 }
 
 /** What {@link TrainingModel.hidden} gives. */
@@ -44,7 +46,6 @@ export class TrainingModel implements Disposable {
     const rowsOf = embedding({ table, ids: tf.tensor1d(batch.tokens, "int32") }, {}) as tf.Tensor2D;
     let x = (config.embeddingScale === 1 ? rowsOf : tf.mul(rowsOf, config.embeddingScale)) as tf.Tensor2D;
     const auxiliary = config.perLayer.map((layer, i) => {
-      const borrowed = plan.borrowed?.(i);
       const passed = trainingLayer(x, {
         config,
         layer,
@@ -53,7 +54,7 @@ export class TrainingModel implements Disposable {
         rope: layer.useRope ? (layer.ropeKind === "local" ? this.#ropeLocal : this.#rope) : undefined,
         rows,
         tokens,
-        call: { documents, seed: plan.seed ?? 0, ...(borrowed ? { borrowed } : {}) },
+        call: { documents, seed: plan.seed, step: plan.step, sequence: plan.sequence, ...plan.fading },
       });
       x = passed.out;
       return passed.auxiliary;

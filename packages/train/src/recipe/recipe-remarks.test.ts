@@ -16,7 +16,7 @@ it("has nothing to say about what the dial chooses", () => {
 it.each([
   [
     "tokens: 500k",
-    "takes 74 steps; decisions were seen to follow one of 240 steps of 4.096k tokens. Give it a budget of",
+    "takes 74 steps; decisions were seen to follow one of 240 steps of 4096 tokens. Give it a budget of 1.7M tokens",
   ],
   ["schedule: { decaySteps: 200 }", "25 of them before the ramp has ended"],
   ["method: { stages: { blank: 0 } }", "cut off at once"],

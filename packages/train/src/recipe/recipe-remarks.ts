@@ -18,7 +18,7 @@ export function recipeRemarks(recipe: Recipe): string[] {
   if (ramp < shortest)
     remarks.push(
       `the ramp to CR ${method.cr} takes ${ramp} steps; decisions were seen to follow one of ${shortest} steps of ` +
-        `${formatTokenCount(tokens)} tokens. Give it a budget of ${formatTokenCount(Math.ceil((shortest / 0.6) * tokens))} tokens, or a lower cr.`,
+        `${tokens} tokens. Give it a budget of ${formatTokenCount(roundedUp((shortest / 0.6) * tokens))} tokens, or a lower cr.`,
     );
   if (schedule.kind === "wsd" && schedule.decaySteps > solidify)
     remarks.push(
@@ -34,4 +34,10 @@ export function recipeRemarks(recipe: Recipe): string[] {
   if (method.kind === "dms" && distill === undefined)
     remarks.push("dms is meant to learn from the unchanged model; distill is null.");
   return remarks;
+}
+
+/** To two digits. */
+function roundedUp(value: number): number {
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(value)) - 1);
+  return Math.ceil(value / unit) * unit;
 }

@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { openFileSource, openSafetensors } from "@kvfold/core";
+import {
+  loadTokenizer,
+  openGguf,
+  openModelFiles,
+  parseConfig,
+  safetensorsSource,
+  type TensorSource,
+  type Tokenizer,
+} from "@kvfold/models";
+import { poolKvHeads } from "../method/pool-kv-heads.js";
+import { Parameters } from "../model/parameters.js";
+import type { OptimizerState } from "../optimizer/optimizer.js";
+import type { Recipe } from "../recipe/recipe.js";
+import { isCheckpoint, readCheckpointState, readMomenta, weightsFile } from "./checkpoint.js";
+
+/** What a run starts from. */
+export interface Start {
+  readonly parameters: Parameters;
+  readonly tokenizer: Tokenizer;
+  /** Folder or file that the tokenizer came from; its files go into the exported model. */
+  readonly tokenizerFrom: string;
+  /** Fields of the `config.json` of the model that is trained. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** Momenta of the checkpoint that the run branches off; undefined for other starts. */
+  readonly momenta?: { readonly state: OptimizerState; readonly updates: number } | undefined;
+}
+
+/**
+ * Loads or makes the weights that a recipe starts from: a model, a checkpoint of another run (whose momenta are taken over,
+ * so that runs can branch), or new ones.
+ *
+ * @param resolveModel finds the folder or file of a model that is no local path
+ */
+export async function openStart(recipe: Recipe, resolveModel: (name: string) => Promise<string>): Promise<Start> {
+  if ("config" in recipe.model) {
+    const { config: fields, tokenizer } = recipe.model;
+    const tokenizerFrom = await resolveModel(tokenizer);
+    const parameters = Parameters.initial(parseConfig(fields), recipe.seed);
+    return { parameters, ...(await tokenizerOf(tokenizerFrom)), fields };
+  }
+  const path = await resolveModel(recipe.model.from);
+  return isCheckpoint(path) ? fromCheckpoint(path, recipe) : fromModel(path, recipe);
+}
+
+async function fromModel(path: string, recipe: Recipe): Promise<Start> {
+  const files = await openModelFiles(path);
+  try {
+    const fields = files.kind === "gguf" ? ggufFields(path) : jsonFields(join(path, "config.json"));
+    const tokenizer = await files.tokenizer();
+    return { ...load(files.source, fields, recipe), tokenizer, tokenizerFrom: path };
+  } finally {
+    files.source.close();
+  }
+}
+
+async function fromCheckpoint(path: string, recipe: Recipe): Promise<Start> {
+  const state = readCheckpointState(path);
+  using weights = openSafetensors(join(path, weightsFile));
+  const loaded = load(safetensorsSource(weights), state.fields, recipe);
+  const momenta = recipe.kind === "uptrain" ? undefined : { state: readMomenta(path), updates: state.updates };
+  return { ...loaded, ...(await tokenizerOf(state.tokenizerFrom)), momenta };
+}
+
+/** Weights of a source; pooled to fewer KV heads where the recipe asks for that. */
+function load(source: TensorSource, fields: Readonly<Record<string, unknown>>, { kvHeads }: Recipe) {
+  const config = parseConfig(fields);
+  if (kvHeads === undefined) return { parameters: Parameters.load(source, config), fields };
+  const pooled = { ...fields, num_key_value_heads: kvHeads };
+  return { parameters: Parameters.load(poolKvHeads(source, config, kvHeads), parseConfig(pooled)), fields: pooled };
+}
+
+async function tokenizerOf(path: string): Promise<{ tokenizer: Tokenizer; tokenizerFrom: string }> {
+  if (!path.endsWith(".gguf")) return { tokenizer: await loadTokenizer(path), tokenizerFrom: path };
+  const files = await openModelFiles(path);
+  try {
+    return { tokenizer: await files.tokenizer(), tokenizerFrom: path };
+  } finally {
+    files.source.close();
+  }
+}
+
+function ggufFields(path: string): Record<string, unknown> {
+  using source = openGguf(openFileSource(path));
+  return source.config();
+}
+
+function jsonFields(path: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>; // openModelFiles has checked it
+}

@@ -1,0 +1,81 @@
+import { chooseBackend } from "@kvfold/core";
+import { parseConfig } from "@kvfold/models";
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { Parameters } from "../model/parameters.js";
+import { Optimizer } from "./optimizer.js";
+
+beforeAll(() => chooseBackend());
+
+const config = parseConfig({
+  model_type: "llama",
+  hidden_size: 4,
+  intermediate_size: 8,
+  num_hidden_layers: 1,
+  num_attention_heads: 1,
+  vocab_size: 6,
+  tie_word_embeddings: true,
+});
+const adamw = { learningRate: 0.1, betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0.5 } as const;
+const recipe = { adamw, muon: { learningRate: 0.2, momentum: 0.95, weightDecay: 0.1 }, clip: 1 };
+const norm = "model.norm.weight";
+const matrix = "model.layers.0.mlp.gate_proj.weight";
+
+const ones = () => Parameters.make(config, (_, shape) => new Float32Array(tf.util.sizeFromShape([...shape])).fill(1));
+
+describe("Optimizer", () => {
+  it("moves by the learning rate at first, decays matrices and leaves the scale of norms alone", () => {
+    using parameters = ones();
+    using optimizer = new Optimizer(recipe, new Set());
+    const gradients = new Map<string, tf.Tensor>([
+      [norm, tf.fill([4], 3)],
+      [matrix, tf.fill([8, 4], -3)],
+    ]);
+    optimizer.update(parameters, gradients, 0.5, 1);
+    expect(parameters.get(norm).dataSync()[0]).toBeCloseTo(1 - 0.05, 5);
+    expect(parameters.get(matrix).dataSync()[0]).toBeCloseTo(1 * (1 - 0.05 * 0.5) + 0.05, 5);
+    expect([...optimizer.state.keys()].sort()).toEqual(
+      [norm, matrix].flatMap((name) => [`adam_m.${name}`, `adam_v.${name}`]).sort(),
+    );
+    tf.dispose([...gradients.values()]);
+  });
+
+  it("clips by scaling the gradient that the momenta see", () => {
+    using parameters = ones();
+    using optimizer = new Optimizer(recipe, new Set());
+    const gradient = tf.fill([4], 8);
+    optimizer.update(parameters, new Map([[norm, gradient]]), 1, 0.25);
+    expect(optimizer.state.get(`adam_m.${norm}`)?.dataSync()[0]).toBeCloseTo(0.1 * 2, 6);
+    gradient.dispose();
+  });
+
+  it("turns a matrix by Muon with momentum, scaled by its shape", () => {
+    using parameters = ones();
+    using optimizer = new Optimizer(recipe, new Set([matrix]));
+    const gradient = tf.slice(tf.eye(8), [0, 0], [8, 4]);
+    optimizer.update(parameters, new Map([[matrix, gradient]]), 1, 1);
+    const values = parameters.get(matrix).arraySync() as number[][];
+    const moved = 1 - 0.2 * 0.1 - (values[0]?.[0] as number);
+    expect(moved).toBeGreaterThan(0.2 * Math.sqrt(2) * 0.6);
+    expect(moved).toBeLessThan(0.2 * Math.sqrt(2) * 1.3);
+    expect(values[1]?.[0]).toBeCloseTo(1 - 0.02, 5);
+    expect(optimizer.state.get(`muon.${matrix}`)?.dataSync()[0]).toBe(1);
+    gradient.dispose();
+  });
+
+  it("leaves no tensor behind but its state", () => {
+    using parameters = ones();
+    using optimizer = new Optimizer(recipe, new Set([matrix]));
+    const gradients = new Map<string, tf.Tensor>([
+      [norm, tf.fill([4], 3)],
+      [matrix, tf.fill([8, 4], -3)],
+    ]);
+    optimizer.update(parameters, gradients, 1, 1);
+    const before = tf.memory().numTensors;
+    optimizer.update(parameters, gradients, 1, 1);
+    expect(tf.memory().numTensors).toBe(before);
+    optimizer.reset();
+    expect(tf.memory().numTensors).toBe(before - 3);
+    tf.dispose([...gradients.values()]);
+  });
+});
