@@ -2,7 +2,7 @@
 //   npm run bench:training -- --python PATH   writes results/training.json
 // PyTorch runs the script that made the first base model; without it (or without an interpreter that has torch) only our
 // own rows are measured, and the reason is printed.
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
