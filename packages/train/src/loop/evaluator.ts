@@ -1,3 +1,4 @@
+import { packedSupport } from "@kvfold/core";
 import { evaluateRecall } from "@kvfold/eval";
 import type { CachePolicy } from "@kvfold/kv-cache";
 import { Decoder, LanguageModel, loadDecoderWeights, type Tokenizer } from "@kvfold/models";
@@ -33,7 +34,8 @@ export class Evaluator {
     const policy = method.inference(step);
     const config = { ...parameters.config, retrofit: method.retrofit };
     using source = parametersSource(parameters, this.recipe.output);
-    const decoder = new Decoder(config, loadDecoderWeights(source, config, { weights: "dense" }));
+    const weights = packedSupport()?.storages.includes("f32") ? "f32" : "dense"; // packed ones have the faster kernels
+    const decoder = new Decoder(config, loadDecoderWeights(source, config, { weights }));
     using model = new LanguageModel(this.recipe.output, decoder, this.tokenizer, () => undefined);
     const scored = await this.text(model, policy);
     const { recall } = this.recipe.evaluate;
