@@ -8,7 +8,6 @@ import { Interrupted, interruptible } from "../terminal/interruptible.js";
 import { coloured, isScreen, print, printJson } from "../terminal/output.js";
 import { UsageError } from "../usage-error.js";
 import { describeRecipe } from "./describe-recipe.js";
-import { startTraining } from "./engine.js";
 
 /** Options of the commands that train. */
 export interface TrainingFlags extends EngineOptions {
@@ -28,9 +27,10 @@ export async function runTraining(recipe: Recipe, flags: TrainingFlags): Promise
   const local = { ...recipe, model: await localModel(recipe.model) };
   if (flags.dryRun && !flags.json) print(describeRecipe(recipe).join("\n"));
   await startBackend(flags);
+  const { train } = await import("@kvfold/train");
   const observers = flags.dryRun ? [] : await observersOf(recipe);
   const { reason, step, exported } = await interruptible((signal) =>
-    startTraining(local, {
+    train(local, {
       observers,
       signal,
       resume: flags.resume ? "auto" : "never",
