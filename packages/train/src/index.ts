@@ -28,6 +28,7 @@ export { recipeRemarks, tokensPerStep } from "./recipe/recipe-remarks.js";
 export { parseOverride, type RecipeOverride } from "./recipe/recipe-source.js";
 export { jsonlObserver } from "./report/jsonl-observer.js";
 export { type RunSummary, readRun } from "./report/read-run.js";
+export { tensorboardObserver } from "./report/tensorboard-observer.js";
 export { type TerminalStream, type TerminalViewOptions, terminalView } from "./report/terminal-view.js";
 export type {
   AlarmEvent,

@@ -17,7 +17,7 @@ export interface TrainingFlags extends EngineOptions {
 }
 
 /**
- * Runs a recipe: events go to `events.jsonl` in the run's folder, the view to stderr, the result to stdout. Ctrl-C stops
+ * Runs a recipe: events go to `events.jsonl` and a TensorBoard file in the run's folder, the view to stderr, the result to stdout. Ctrl-C stops
  * with a checkpoint.
  */
 export async function runTraining(recipe: Recipe, flags: TrainingFlags): Promise<void> {
@@ -44,10 +44,11 @@ export async function runTraining(recipe: Recipe, flags: TrainingFlags): Promise
 }
 
 async function observersOf({ output }: Recipe): Promise<TrainingObserver[]> {
-  const { jsonlObserver, terminalView } = await import("@kvfold/train");
+  const { jsonlObserver, tensorboardObserver, terminalView } = await import("@kvfold/train");
   const stream = process.stderr;
   return [
     jsonlObserver(join(output, "events.jsonl")),
+    tensorboardObserver(output),
     terminalView({ stream, live: isScreen(stream), colour: coloured(stream) }),
   ];
 }
