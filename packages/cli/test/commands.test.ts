@@ -320,7 +320,7 @@ describe("kvfold policies and doctor", { timeout }, () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ {2}recent +count +newest tokens kept.*\(default 252\)$/m);
     const json = await kvfoldJson<readonly { name: string; options: readonly object[] }[]>("policies");
-    expect(json.map(({ name }) => name)).toEqual(["full", "window", "h2o", "tova", "perLayer", "dmc"]);
+    expect(json.map(({ name }) => name)).toEqual(["full", "window", "h2o", "tova", "perLayer", "dmc", "dms"]);
     expect(json[3]?.options[0]).toEqual({
       name: "budget",
       kind: "count",

@@ -3,6 +3,7 @@ export type {
   BackendRow,
   BackendSettings,
   LoadedBackend,
+  MatmulPrecision,
   MissingBackend,
 } from "./backends/backend-row.js";
 export { backendTable } from "./backends/backend-table.js";
@@ -14,6 +15,8 @@ export { quoted } from "./errors/quoted.js";
 export { type Activation, activate } from "./kernels/activation.js";
 export { type AdamWAttrs, type AdamWInputs, adamW } from "./kernels/adam-w.js";
 export { type CacheWriteAttrs, type CacheWriteInputs, cacheWrite } from "./kernels/cache-write.js";
+export { type ColumnAttentionAttrs, type ColumnAttentionInputs, columnAttention } from "./kernels/column-attention.js";
+export { type ColumnAttentionGradientInputs, columnAttentionGradient } from "./kernels/column-attention-gradient.js";
 export { type CrossEntropyInputs, crossEntropy } from "./kernels/cross-entropy.js";
 export { type CrossEntropyGradientInputs, crossEntropyGradient } from "./kernels/cross-entropy-gradient.js";
 export {

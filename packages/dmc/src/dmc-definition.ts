@@ -1,14 +1,7 @@
-import {
-  choice,
-  count,
-  definePolicy,
-  number,
-  orNone,
-  type PolicyDefinition,
-  type PolicyOption,
-} from "@kvfold/kv-cache";
+import { choice, count, definePolicy, number, orNone, type PolicyDefinition } from "@kvfold/kv-cache";
 import { dmc } from "./dmc.js";
 import { type DmcOptions, resolveDmcOptions } from "./dmc-options.js";
+import { layerList } from "./layer-list.js";
 
 /**
  * The row of a policy table that makes `dmc` and `dmc:threshold=0.3` from a SPEC.
@@ -26,7 +19,7 @@ export function dmcDefinition(retrofit: DmcOptions = {}): PolicyDefinition {
       neuron: choice(["first", "last"], "neuron of key and query that carries the decision", defaults.neuron),
       offset: number("subtracted from the decision neuron, added to the importance neuron", `${defaults.offset}`),
       epsilon: number("added to the importance of a token", `${defaults.epsilon}`),
-      layers: layerList(defaults.layers),
+      layers: layerList("fold", defaults.layers),
       granularity: choice(
         ["head", "layer"],
         "who decides: every KV head, or the first for its layer",
@@ -40,19 +33,6 @@ export function dmcDefinition(retrofit: DmcOptions = {}): PolicyDefinition {
     },
     make: (options) => dmc({ ...retrofit, ...options }),
   });
-}
-
-/** Layer numbers joined by `+`. */
-function layerList(layers: readonly number[] | undefined): PolicyOption<readonly number[]> {
-  return {
-    kind: "list of layers",
-    meaning: "layers that fold, joined by '+'; the others keep every token",
-    default: layers?.join("+") ?? "all",
-    parse: (text) => {
-      if (text === "none") return [];
-      return /^\d{1,6}(\+\d{1,6})*$/.test(text) ? text.split("+").map(Number) : undefined;
-    },
-  };
 }
 
 function shown(window: number | null): string {

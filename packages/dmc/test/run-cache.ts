@@ -62,11 +62,16 @@ export class CacheContent {
     tf.dispose(Object.values(layer.tensors));
   }
 
-  /** Keys or values of a lane, `[entries * headDim]`. */
-  entries(part: "keys" | "values", lane: number): number[] {
+  /** Keys or values of a lane, `[entries * headDim]`, or its positions. */
+  entries(part: "keys" | "values" | "position", lane: number): number[] {
     const { values, width } = this.field(part);
     const first = this.lengths.slice(0, lane).reduce((a, b) => a + b, 0);
     return Array.from(values).slice(first * width, (first + (this.lengths[lane] ?? 0)) * width);
+  }
+
+  /** Logical positions of a lane's entries. */
+  positions(lane: number): number[] {
+    return this.entries("position", lane);
   }
 
   /** The newest entry of each lane, `[lanes * headDim]`. */

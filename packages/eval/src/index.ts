@@ -16,3 +16,4 @@ export {
 export { type RecallTask, type RecallTaskOptions, recallTask } from "./recall/recall-task.js";
 export { type RecallTokens, recallTokens } from "./recall/recall-tokens.js";
 export { type EvaluateTextOptions, evaluateText, type TextResult } from "./text/evaluate-text.js";
+export { type ScoreWindowsOptions, scoreWindows, type WindowScores } from "./text/score-windows.js";

@@ -13,6 +13,7 @@ extern const EntryTable dmcEntries;
 extern const EntryTable elementwiseEntries;
 extern const EntryTable moveEntries;
 extern const EntryTable rowEntries;
+extern const EntryTable trainingEntries;
 
 namespace {
 
@@ -40,5 +41,6 @@ NAPI_MODULE_INIT() {
   kvfold::define(env, exports, kvfold::elementwiseEntries);
   kvfold::define(env, exports, kvfold::moveEntries);
   kvfold::define(env, exports, kvfold::rowEntries);
+  kvfold::define(env, exports, kvfold::trainingEntries);
   return exports;
 }

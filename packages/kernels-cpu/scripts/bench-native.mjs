@@ -1,5 +1,6 @@
-// npm run bench:native [-- --quick] [--sets avx2,amx] [--large MEGABYTES]
-// Compiles the kernels with the benchmark program, prints a table and writes benchmarks/results/kernels-cpu.json.
+// npm run bench:native [-- --quick] [--sets avx2,amx] [--large MEGABYTES] [--training]
+// Compiles the kernels with the benchmark program, prints a table and writes benchmarks/results/kernels-cpu.json; with
+// --training only the matrix products of a training step, to kernels-cpu-training.json.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -21,7 +22,8 @@ function cacheMegabytes() {
 const program = await buildProgram("bench");
 const args = process.argv.slice(2);
 // Four times the last-level cache, but no more than fits beside other work.
-if (!args.includes("--large") && !args.includes("--quick")) {
+const training = args.includes("--training");
+if (!args.includes("--large") && !args.includes("--quick") && !training) {
   args.push("--large", String(Math.min(4 * cacheMegabytes(), 2048)));
 }
 const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -37,6 +39,6 @@ for await (const line of createInterface({ input: child.stdout })) {
 const results = join(packageFolder, "..", "..", "benchmarks", "results");
 mkdirSync(results, { recursive: true });
 const machine = { cpu: cpus()[0]?.model, cores: cpus().length, cacheMegabytes: cacheMegabytes(), load: loadavg()[0] };
-const file = join(results, "kernels-cpu.json");
+const file = join(results, training ? "kernels-cpu-training.json" : "kernels-cpu.json");
 writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString(), machine, rows }, null, 1)}\n`);
 console.log(file);

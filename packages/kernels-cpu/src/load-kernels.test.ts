@@ -35,6 +35,7 @@ describe("loadKernels", () => {
     expect(() => loadKernels({ threads: 0 })).toThrow(/from 1 to 256, got 0; this process may run on \d+ cores/);
     expect(() => loadKernels({ threads: 1.5 })).toThrow("got 1.5");
     expect(() => loadKernels({ activations: "int4" as "int8" })).toThrow("choose one of: float32, int16, int8");
+    expect(() => loadKernels({ matmulPrecision: "f8" as "bf16" })).toThrow("choose one of: float32, bf16");
   });
 
   it("works in several worker threads at once and after they have ended", async () => {

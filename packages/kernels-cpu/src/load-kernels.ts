@@ -1,4 +1,4 @@
-import { type ActivationPrecision, KvfoldError } from "@kvfold/core";
+import { type ActivationPrecision, KvfoldError, type MatmulPrecision } from "@kvfold/core";
 import { addonPath } from "./addon-path.js";
 import { type InstructionSet, instructionSets, type NativeAddon } from "./native-addon.js";
 import { probeAddon } from "./probe-addon.js";
@@ -15,10 +15,19 @@ export interface LoadKernelsOptions {
    * from float32's by about 1e-5 and 4e-3 of their typical size); both are faster where memory is not the limit.
    */
   readonly activations?: ActivationPrecision;
+  /**
+   * Precision of products of two float32 matrices with more than a few rows. Default `"float32"`: errors as of products and
+   * sums in float32 (numbers below 1e-31 may lose their last bits). `"bf16"` rounds the operands to bfloat16, to 1/512 of
+   * their size, and sums in float32, as PyTorch's CPU autocast does; on processors with matrix tiles (AMX) it is the fastest.
+   */
+  readonly matmulPrecision?: MatmulPrecision;
 }
 
 /** Digits of base 255 that carry each precision; see `native/kernels/coded-x.h`. */
 const activationDigits: Readonly<Record<ActivationPrecision, number>> = { float32: 3, int16: 2, int8: 1 };
+
+/** Places in `MatmulPrecision` of `native/matrix/gemm-f32.h`. */
+const matmulPrecisions: readonly MatmulPrecision[] = ["float32", "bf16"];
 
 /** The native kernels as loaded, or why they cannot be. */
 export type LoadedKernels =
@@ -44,7 +53,7 @@ let loaded: NativeAddon | { reason: string } | undefined;
  *
  * @throws KvfoldError `kernels-threads` when `threads` is not a whole number from 1 to 256
  * @throws KvfoldError `kernels-instruction-set` when the machine does not run the set that was asked for
- * @throws KvfoldError `kernels-activations` when there is no such precision
+ * @throws KvfoldError `kernels-activations` or `kernels-matmul-precision` when there is no such precision
  */
 export function loadKernels(options: LoadKernelsOptions = {}): LoadedKernels {
   loaded ??= loadAddon();
@@ -71,7 +80,10 @@ function loadAddon(): NativeAddon | { reason: string } {
   return addon;
 }
 
-function applySettings(addon: NativeAddon, { threads, instructionSet, activations }: LoadKernelsOptions): void {
+function applySettings(
+  addon: NativeAddon,
+  { threads, instructionSet, activations, matmulPrecision }: LoadKernelsOptions,
+): void {
   if (threads !== undefined) {
     if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
       const { cores } = addon.describe();
@@ -101,5 +113,15 @@ function applySettings(addon: NativeAddon, { threads, instructionSet, activation
       );
     }
     addon.setActivationDigits(digits);
+  }
+  if (matmulPrecision !== undefined) {
+    const precision = matmulPrecisions.indexOf(matmulPrecision);
+    if (precision < 0) {
+      throw new KvfoldError(
+        "kernels-matmul-precision",
+        `There is no precision "${matmulPrecision}" of matrix products; choose one of: ${matmulPrecisions.join(", ")}.`,
+      );
+    }
+    addon.setMatmulPrecision(precision);
   }
 }

@@ -30,6 +30,7 @@ export interface NativeAddon
     ElementwiseEntries,
     MoveEntries,
     RowEntries,
+    TrainingEntries,
     StoreEntries {}
 
 /** `native/entries/system-entries.cc` */
@@ -103,6 +104,8 @@ export interface DecoderEntries {
 export interface MatrixEntries {
   /** 0 for float32, else digits of base 255; see `native/kernels/coded-x.h`. */
   setActivationDigits(digits: number): void;
+  /** By its place in `MatmulPrecision` of `native/matrix/gemm-f32.h`. */
+  setMatmulPrecision(precision: number): void;
   /** `weight` is `[inputs, outputs]`. */
   denseLinear(
     x: Float32Array,
@@ -236,4 +239,39 @@ export interface RowEntries {
   ): void;
   /** out `[size, dim]`; ids outside `[0, size)` are passed over. */
   scatterAddRows(rows: Float32Array, ids: Int32Array, dim: number, size: number, out: Float32Array): void;
+}
+
+/** Where column attention is done: q, k, v, bias, starts, then the shape. */
+export type ColumnAttentionArgs = [
+  q: Float32Array,
+  k: Float32Array,
+  v: Float32Array,
+  bias: Float32Array | undefined,
+  starts: Int32Array | undefined,
+  rows: number,
+  kvHeads: number,
+  group: number,
+  tokens: number,
+  headDim: number,
+  scale: number,
+  window: number,
+  biasDelay: number,
+];
+
+/** `native/entries/training-entries.cc` */
+export interface TrainingEntries {
+  columnAttention(...call: [...ColumnAttentionArgs, out: Float32Array, lse: Float32Array]): void;
+  columnAttentionGradient(
+    ...call: [
+      ...ColumnAttentionArgs,
+      out: Float32Array,
+      lse: Float32Array,
+      dOut: Float32Array,
+      dLse: Float32Array,
+      dq: Float32Array,
+      dk: Float32Array,
+      dv: Float32Array,
+      dBias: Float32Array | undefined,
+    ]
+  ): void;
 }

@@ -2,6 +2,7 @@ import { adamW } from "./kernels/adam-w.js";
 import { addN, arithmeticKernels } from "./kernels/arithmetic.js";
 import { batchMatMul } from "./kernels/batch-mat-mul.js";
 import { cast } from "./kernels/cast.js";
+import { columnAttention, columnAttentionGradient } from "./kernels/column-attention.js";
 import { comparisonKernels } from "./kernels/comparison.js";
 import { concat, pack } from "./kernels/concat.js";
 import { crossEntropy, crossEntropyGradient } from "./kernels/cross-entropy.js";
@@ -66,6 +67,8 @@ export const nativeKernels: readonly NativeKernel[] = [
   rmsNorm,
   rmsNormGradient,
   rope,
+  columnAttention,
+  columnAttentionGradient,
   crossEntropy,
   crossEntropyGradient,
   adamW,

@@ -1,4 +1,4 @@
-import { KvfoldError, type Rope, raggedAttention } from "@kvfold/core";
+import { columnAttention, KvfoldError, type Rope } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { BorrowedChannel, LayerPolicy } from "./policy.js";
 import { rotateAndBlank } from "./reference-store/rotate-and-blank.js";
@@ -47,7 +47,7 @@ export interface TrainingAttended {
 /**
  * Attention in a policy's training form: all tokens at once, no cache, differentiable in q, k and v. With hard decisions
  * it gives what decoding over the compacted cache gives. Positions count from 0 in every document, and nothing is seen
- * or merged across documents. Needs tokens squared numbers for each lane's scores.
+ * or merged across documents. Backends without a fast form need tokens squared numbers for each lane's scores.
  *
  * @throws KvfoldError `policy-not-trainable` when the policy has no training form
  */
@@ -55,13 +55,13 @@ export function trainingAttention(policy: LayerPolicy, call: TrainingCall): Trai
   if (policy.training === undefined) {
     throw new KvfoldError(
       "policy-not-trainable",
-      "This policy has no training form, so no gradient passes through it; full and dmc have one.",
+      "This policy has no training form, so no gradient passes through it; full, dmc and dms have one.",
     );
   }
   const [rows, queryHeads, tokens, headDim] = call.q.shape;
   const kvHeads = call.k.shape[1];
   const documents = call.documents ?? new Int32Array(rows * tokens);
-  const { positions, ends } = documentSpans(documents, tokens);
+  const { positions, starts } = documentSpans(documents, tokens);
   const asTensor = (values: Int32Array) => tf.tensor2d(values, [rows, tokens], "int32");
   const view = policy.training({
     q: call.q,
@@ -84,53 +84,25 @@ export function trainingAttention(policy: LayerPolicy, call: TrainingCall): Trai
       part,
       group: queryHeads / kvHeads,
     });
-  const keys = turn(view.k, "keys");
-  const flat = (x: tf.Tensor4D) => tf.reshape(x, [rows * kvHeads * tokens, headDim]) as tf.Tensor2D;
-  const perEntry = (value: (at: number, index: number) => number) =>
-    tf.tensor1d(
-      Int32Array.from({ length: rows * kvHeads * tokens }, (_, i) => {
-        const index = i % tokens;
-        return value(Math.floor(i / (tokens * kvHeads)) * tokens + index, index);
-      }),
-      "int32",
-    );
-  const window = call.window ?? Number.POSITIVE_INFINITY;
-  const [out] = raggedAttention(
+  const [out] = columnAttention(
     {
       q: turn(view.q, "queries"),
-      keys: flat(keys),
-      values: flat(view.v),
-      queryPositions: asTensor(Int32Array.from(documents, (_, at) => at % tokens)),
-      // a state is an entry for later queries of its document; its own query sees it without the column bias
-      from: perEntry((_, index) => index + 1),
-      until: perEntry((at, index) => Math.min(ends[at] ?? tokens, index + window)),
-      ownKeys: keys,
-      ownValues: view.v,
-      columnBias: view.columnBias && tf.reshape(view.columnBias, [rows * kvHeads * tokens]),
+      k: turn(view.k, "keys"),
+      v: view.v,
+      columnBias: view.columnBias,
+      starts: asTensor(starts),
     },
-    {
-      laneLengths: new Array(rows * kvHeads).fill(tokens),
-      scale: call.scale ?? 1 / Math.sqrt(headDim),
-      massQueries: 0,
-      queryCounts: new Array(rows).fill(tokens),
-    },
+    { scale: call.scale ?? 1 / Math.sqrt(headDim), window: call.window, biasDelay: view.biasDelay },
   );
   return { out: out as tf.Tensor4D, auxiliary: view.auxiliary };
 }
 
-/** Position of each token in its document, and the index in its row at which its document ends. */
-function documentSpans(documents: Int32Array, tokens: number): { positions: Int32Array; ends: Int32Array } {
-  const positions = new Int32Array(documents.length);
-  const ends = new Int32Array(documents.length);
-  for (let start = 0; start < documents.length; ) {
-    const index = start % tokens;
-    let length = 1;
-    while (index + length < tokens && documents[start + length] === documents[start]) length++;
-    for (let i = 0; i < length; i++) {
-      positions[start + i] = i;
-      ends[start + i] = index + length;
-    }
-    start += length;
-  }
-  return { positions, ends };
+/** Position of each token in its document, and the index in its row at which its document starts. */
+function documentSpans(documents: Int32Array, tokens: number): { positions: Int32Array; starts: Int32Array } {
+  const starts = new Int32Array(documents.length);
+  documents.forEach((document, at) => {
+    const continues = at % tokens > 0 && documents[at - 1] === document;
+    starts[at] = continues ? (starts[at - 1] as number) : at % tokens;
+  });
+  return { positions: starts.map((start, at) => (at % tokens) - start), starts };
 }

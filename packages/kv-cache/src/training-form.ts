@@ -25,14 +25,19 @@ export interface TrainingTokens {
   readonly sequence: number;
 }
 
-/** What attention needs of a training form: one state a token, each query also sees its own state without the bias. */
+/** What attention needs of a training form: one state a token; each query sees its own and those before it. */
 export interface TrainingView {
   readonly q: Tensor4D;
   /** State after each token `[rows, kvHeads, tokens, headDim]`, not rotated. */
   readonly k: Tensor4D;
   readonly v: Tensor4D;
-  /** Added to the scores of state j for all later queries, `[rows, kvHeads, tokens]` (DMC: log(1 - alpha_{j+1})). */
+  /**
+   * Added to the scores of state j for queries more than {@link biasDelay} behind it, `[rows, kvHeads, tokens]`
+   * (DMC: log(1 - alpha_{j+1})).
+   */
   readonly columnBias?: Tensor3D;
+  /** Tokens for which a state is seen without its bias, after its own. Default 0: only its own query. */
+  readonly biasDelay?: number;
   /** Values for the loss, given to the caller's context: decisions, logits. */
   readonly auxiliary: Readonly<Record<string, Tensor>>;
 }

@@ -4,6 +4,7 @@ import { type ByteSource, KvfoldError, openFileSource } from "@kvfold/core";
 import type { ModelConfig } from "./config/model-config.js";
 import { parseConfig } from "./config/parse-config.js";
 import { readJsonFile } from "./config/read-json-file.js";
+import { isMegatronCheckpoint } from "./megatron/checkpoint-files.js";
 import { tokenizerFromGguf } from "./tokenizer/gguf-tokenizer.js";
 import { loadTokenizer } from "./tokenizer/load-tokenizer.js";
 import type { Tokenizer } from "./tokenizer/tokenizer.js";
@@ -86,6 +87,11 @@ function readConfig(folder: string, name: string): Promise<unknown> {
 function notAModel(path: string): string {
   const names = readdirSync(path);
   const gguf = names.filter((name) => name.endsWith(".gguf"));
-  const hint = gguf.length > 0 ? ` It holds ${gguf.join(", ")}: name that file itself.` : "";
+  const hint =
+    gguf.length > 0
+      ? ` It holds ${gguf.join(", ")}: name that file itself.`
+      : isMegatronCheckpoint(path)
+        ? " It is a Megatron checkpoint: kvfold convert makes a folder of it."
+        : "";
   return `${path} has no config.json, so it is not a Hugging Face model folder (found: ${names.slice(0, 10).join(", ") || "nothing"}).${hint}`;
 }

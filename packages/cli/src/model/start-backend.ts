@@ -1,4 +1,4 @@
-import type { BackendChoice } from "@kvfold/core";
+import type { BackendChoice, BackendSettings } from "@kvfold/core";
 import type { EngineOptions } from "../options.js";
 import { note } from "../terminal/output.js";
 import { UsageError } from "../usage-error.js";
@@ -10,10 +10,16 @@ export async function checkBackendName(backend: string): Promise<void> {
   if (!names.includes(backend)) throw new UsageError(`--backend ${backend}: there are ${names.join(", ")}.`);
 }
 
-/** Chooses and loads the backend that the command line asks for. */
-export async function startBackend({ backend, threads, activations }: EngineOptions): Promise<BackendChoice> {
+/**
+ * Chooses and loads the backend that the command line asks for.
+ * @param matmulPrecision of products of dense matrices, for training
+ */
+export async function startBackend(
+  { backend, threads, activations }: EngineOptions,
+  { matmulPrecision }: Pick<BackendSettings, "matmulPrecision"> = {},
+): Promise<BackendChoice> {
   const { chooseBackend } = await import("@kvfold/core");
-  const choice = await chooseBackend({ prefer: backend, threads, activations });
+  const choice = await chooseBackend({ prefer: backend, threads, activations, matmulPrecision });
   if (choice.name === "cpu" && backend === "auto") note(`running on the slow backend 'cpu'; 'kvfold doctor' says why.`);
   return choice;
 }

@@ -26,7 +26,8 @@ export async function runTraining(recipe: Recipe, flags: TrainingFlags): Promise
   if (!flags.dryRun) refuseForeignFolder(output, flags.resume);
   const local = { ...recipe, model: await localModel(recipe.model) };
   if (flags.dryRun && !flags.json) print(describeRecipe(recipe).join("\n"));
-  await startBackend(flags);
+  // every backend has float32, so only the other is a demand
+  await startBackend(flags, recipe.precision === "float32" ? {} : { matmulPrecision: recipe.precision });
   const { train } = await import("@kvfold/train");
   const observers = flags.dryRun ? [] : await observersOf(recipe);
   const { reason, step, exported } = await interruptible((signal) =>

@@ -7,10 +7,18 @@ export interface BackendSettings {
    * 1/65,000 and 1/254 of the largest of their neighbours and are faster. llama.cpp rounds as `int8` does.
    */
   readonly activations?: ActivationPrecision | undefined;
+  /**
+   * Precision of products of two float32 matrices (`tf.matMul`). `float32` to rounding; `bf16` may round the operands to
+   * bfloat16, with sums in float32, and is faster: what PyTorch's CPU autocast gives in training.
+   */
+  readonly matmulPrecision?: MatmulPrecision | undefined;
 }
 
 /** See {@link BackendSettings.activations}. */
 export type ActivationPrecision = "float32" | "int16" | "int8";
+
+/** See {@link BackendSettings.matmulPrecision}. */
+export type MatmulPrecision = "float32" | "bf16";
 
 /** What is known of a backend that this machine can run. */
 export interface LoadedBackend {

@@ -82,6 +82,9 @@ describe("chooseBackend", () => {
     await expect(chooseBackend({ threads: 2, table: [ghost, ...wasm] })).rejects.toThrow(
       "No backend can run here with 2 threads (ghost: it cannot be set to 2 threads; wasm:",
     );
+    await expect(chooseBackend({ activations: "int8", matmulPrecision: "bf16", table: wasm })).rejects.toThrow(
+      "wasm: it cannot be set to int8 activations and bf16 matrix products",
+    );
     await expect(chooseBackend({ threads: 1.5 })).rejects.toThrow("threads must be a whole number from 1 up; got 1.5.");
   });
 

@@ -1,6 +1,13 @@
 import { KvfoldError } from "../errors/kvfold-error.js";
 import { activateBackend } from "./activate-backend.js";
-import type { ActivationPrecision, BackendRow, BackendSettings, LoadedBackend, MissingBackend } from "./backend-row.js";
+import type {
+  ActivationPrecision,
+  BackendRow,
+  BackendSettings,
+  LoadedBackend,
+  MatmulPrecision,
+  MissingBackend,
+} from "./backend-row.js";
 import { backendTable } from "./backend-table.js";
 import { listBackends } from "./list-backends.js";
 
@@ -18,6 +25,8 @@ export interface ChooseBackendOptions extends BackendSettings {
   readonly threads?: number | undefined;
   /** Precision of activations; default `float32`. A demand as `threads` is. Only `native` takes it. */
   readonly activations?: ActivationPrecision | undefined;
+  /** Precision of float32 matrix products; default `float32`. A demand as `threads` is. Only `native` takes it. */
+  readonly matmulPrecision?: MatmulPrecision | undefined;
   /** Rows to choose from, best first; default every backend that kvfold knows. */
   readonly table?: readonly BackendRow[];
 }
@@ -41,8 +50,8 @@ export interface BackendChoice extends LoadedBackend {
  * @throws KvfoldError `backend-threads` when `threads` is not a whole number from 1 up
  */
 export async function chooseBackend(options: ChooseBackendOptions = {}): Promise<BackendChoice> {
-  const { prefer = "auto", threads, activations, table = backendTable } = options;
-  const settings = { threads, activations };
+  const { prefer = "auto", threads, activations, matmulPrecision, table = backendTable } = options;
+  const settings = { threads, activations, matmulPrecision };
   if (threads !== undefined && !(Number.isSafeInteger(threads) && threads >= 1)) {
     throw new KvfoldError("backend-threads", `threads must be a whole number from 1 up; got ${threads}.`);
   }
@@ -59,10 +68,11 @@ export async function chooseBackend(options: ChooseBackendOptions = {}): Promise
 }
 
 /** The settings that were asked for, in words. */
-function named({ threads, activations }: BackendSettings): string {
+function named({ threads, activations, matmulPrecision }: BackendSettings): string {
   const parts = [
     ...(threads === undefined ? [] : [`${threads} ${threads === 1 ? "thread" : "threads"}`]),
     ...(activations === undefined ? [] : [`${activations} activations`]),
+    ...(matmulPrecision === undefined ? [] : [`${matmulPrecision} matrix products`]),
   ];
   return parts.join(" and ");
 }

@@ -1,6 +1,7 @@
 import type { KernelSuite } from "../testing/kernel-suite.js";
 import { adamWCases } from "./adam-w.cases.js";
 import { cacheWriteCases } from "./cache-write.cases.js";
+import { columnAttentionCases } from "./column-attention.cases.js";
 import { crossEntropyCases } from "./cross-entropy.cases.js";
 import { denseGatedMlpCases } from "./dense-gated-mlp.cases.js";
 import { denseLinearCases } from "./dense-linear.cases.js";
@@ -22,6 +23,7 @@ import { scatterAddRowsCases } from "./scatter-add-rows.cases.js";
 export const kernelSuites: readonly KernelSuite[] = [
   adamWCases,
   cacheWriteCases,
+  columnAttentionCases,
   crossEntropyCases,
   denseGatedMlpCases,
   denseLinearCases,

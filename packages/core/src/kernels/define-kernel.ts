@@ -18,8 +18,18 @@ export interface KernelDefinition<I extends KernelInputs, A extends object, O ex
    * recomputed from the saved inputs, unless {@link gradient} says better or the backend registers one for `name`.
    */
   readonly differentiable?: readonly (keyof I & string)[];
-  /** Gradients of the differentiable inputs that are there, from the gradients of the outputs; made of fused kernels. */
-  readonly gradient?: (inputs: I, attrs: A, upstream: readonly tf.Tensor[]) => { readonly [K in keyof I]?: tf.Tensor };
+  /**
+   * Gradients of the differentiable inputs that are there, from the gradients of the outputs; made of fused kernels.
+   * `outputs` is empty unless {@link savesOutputs} says so.
+   */
+  readonly gradient?: (
+    inputs: I,
+    attrs: A,
+    upstream: readonly tf.Tensor[],
+    outputs: readonly tf.Tensor[],
+  ) => { readonly [K in keyof I]?: tf.Tensor };
+  /** True when `gradient` needs the outputs: they then live until the backward pass. Default: they do not. */
+  readonly savesOutputs?: boolean;
 }
 
 /** A fused kernel: call it like a function; `reference` is the slow form that every fast form must equal. */
@@ -54,15 +64,18 @@ export function defineKernel<I extends KernelInputs, A extends object, O extends
     return withGradient({
       inputs: present as Record<string, tf.Tensor>,
       forward: (save) => {
-        save(Object.values(present) as tf.Tensor[]);
-        return runFast();
+        const out = runFast();
+        const kept = definition.savesOutputs ? ((Array.isArray(out) ? out : [out]) as tf.Tensor[]) : [];
+        save([...(Object.values(present) as tf.Tensor[]), ...kept]);
+        return out;
       },
       backward: (upstream, saved) => {
-        const inputsAgain = Object.fromEntries(Object.keys(present).map((key, i) => [key, saved[i]])) as unknown as I;
+        const names = Object.keys(present);
+        const inputsAgain = Object.fromEntries(names.map((key, i) => [key, saved[i]])) as unknown as I;
         if (definition.gradient === undefined) {
           return referenceGradient(reference, inputsAgain, attrs, upstream, differentiable);
         }
-        const gradients = Object.entries(definition.gradient(inputsAgain, attrs, upstream));
+        const gradients = Object.entries(definition.gradient(inputsAgain, attrs, upstream, saved.slice(names.length)));
         return Object.fromEntries(gradients.map(([key, gradient]) => [key, () => gradient as tf.Tensor]));
       },
     }) as O;

@@ -78,7 +78,17 @@ napi_value SetActivationDigits(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** setMatmulPrecision(place in MatmulPrecision) */
+napi_value SetMatmulPrecision(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int64_t precision = args.size(0);
+  args.require(precision <= static_cast<int64_t>(MatmulPrecision::bf16), "there is no such precision");
+  if (args.ok()) setMatmulPrecision(static_cast<MatmulPrecision>(precision));
+  return nullptr;
+}
+
 const EntryPoint entries[] = {
+    {"setMatmulPrecision", SetMatmulPrecision},
     {"setActivationDigits", SetActivationDigits},
     {"denseLinear", DenseLinearRows},
     {"packedLinear", PackedLinearRows},

@@ -163,9 +163,21 @@ void tile(const float* a, const float* b, int64_t depth, float* c, int64_t cStri
   tileRowsOf<1>(a, b, depth, c, cStride, rowCount, columnCount, accumulate);
 }
 
+void roundToBf16(float* x, int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, x + i, sizeof bits);
+    const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+    // a NaN whose payload is in the lower half stays one
+    const uint32_t nan = (bits & 0xff800000) | 0x400000;
+    bits = (bits & 0x7fffffff) > 0x7f800000 ? nan : rounded;
+    memcpy(x + i, &bits, sizeof bits);
+  }
+}
+
 }  // namespace
 
 extern const GemmF32Kernels gemmF32Kernels;
-const GemmF32Kernels gemmF32Kernels = {tileRows, tileColumns, packA, packB, tile};
+const GemmF32Kernels gemmF32Kernels = {tileRows, tileColumns, packA, packB, tile, roundToBf16};
 
 }  // namespace kvfold::KVFOLD_ISA

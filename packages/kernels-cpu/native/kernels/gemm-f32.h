@@ -29,6 +29,9 @@ struct GemmF32Kernels {
    */
   void (*tile)(const float* a, const float* b, int64_t depth, float* c, int64_t cStride, int64_t rowCount,
                int64_t columnCount, bool accumulate);
+
+  /** Rounds to the nearest bfloat16, ties to even, as matrix tiles do when they round. */
+  void (*roundToBf16)(float* x, int64_t count);
 };
 
 }  // namespace kvfold

@@ -10,6 +10,7 @@ extern const SkinnyKernels skinnyKernels;
 extern const CodedGemvKernels codedGemvKernels;
 extern const WideGemvKernels wideGemvKernels;
 extern const TileGemmKernels tileGemmKernels;
+extern const DenseTileKernels denseTileKernels;
 extern const EntryKernels entryKernels;
 extern const AttentionKernels attentionKernels;
 extern const ActivationKernels activationKernels;
@@ -20,6 +21,7 @@ extern const ReduceKernels reduceKernels;
 extern const SoftmaxKernels softmaxKernels;
 extern const NormKernels normKernels;
 extern const RowKernels rowKernels;
+extern const ColumnAttentionKernels columnAttentionKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable = {
@@ -30,6 +32,7 @@ const KernelTable kernelTable = {
     &codedGemvKernels,
     &wideGemvKernels,
     &tileGemmKernels,
+    &denseTileKernels,
     &entryKernels,
     &attentionKernels,
     &activationKernels,
@@ -40,6 +43,7 @@ const KernelTable kernelTable = {
     &softmaxKernels,
     &normKernels,
     &rowKernels,
+    &columnAttentionKernels,
 };
 
 }  // namespace kvfold::KVFOLD_ISA

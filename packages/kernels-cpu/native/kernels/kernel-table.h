@@ -6,7 +6,9 @@
 #include "binary.h"
 #include "ceilings.h"
 #include "coded-gemv.h"
+#include "column-attention.h"
 #include "convert.h"
+#include "dense-tile.h"
 #include "entries.h"
 #include "gemm-f32.h"
 #include "gemv.h"
@@ -29,6 +31,7 @@ struct KernelTable {
   const CodedGemvKernels* codedGemv;
   const WideGemvKernels* wideGemv;
   const TileGemmKernels* tileGemm;
+  const DenseTileKernels* denseTile;
   const EntryKernels* entries;
   const AttentionKernels* attention;
   const ActivationKernels* activation;
@@ -39,6 +42,7 @@ struct KernelTable {
   const SoftmaxKernels* softmax;
   const NormKernels* norm;
   const RowKernels* rows;
+  const ColumnAttentionKernels* columnAttention;
 };
 
 }  // namespace kvfold

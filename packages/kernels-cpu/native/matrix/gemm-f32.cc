@@ -1,11 +1,13 @@
 #include "gemm-f32.h"
 
+#include <atomic>
 #include <cstring>
 
 #include "../system/memory-pool.h"
 #include "../system/runtime.h"
 #include "../system/thread-pool.h"
 #include "few-rows.h"
+#include "tile-gemm-f32.h"
 
 namespace kvfold {
 namespace {
@@ -20,13 +22,23 @@ constexpr int64_t pieceColumns = 512;
 // Products with fewer multiplications are done at once by the calling thread.
 constexpr int64_t smallProduct = 32 * 32 * 32;
 
+std::atomic<MatmulPrecision> precision{MatmulPrecision::float32};
+
+bool roundsOperands() { return precision.load(std::memory_order_relaxed) == MatmulPrecision::bf16; }
+
 int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-struct Block {
-  const GemmF32Kernels& kernels;
+/** The operands of a product, and whether they are rounded to bfloat16. */
+struct Operands {
   const MatrixF32& a;
   const StripSource& b;
+  bool round;
+};
+
+struct Block {
+  const GemmF32Kernels& kernels;
+  const Operands& operands;
   int64_t row, rows, column, columns, k, depth;
   float* packedA;
   float* packedB;
@@ -38,11 +50,14 @@ struct Block {
 
   void packStripA(int64_t i) const {
     const int64_t first = i * kernels.rows;
-    kernels.packA(a, row + first, smaller(kernels.rows, rows - first), k, depth, stripA(i));
+    kernels.packA(operands.a, row + first, smaller(kernels.rows, rows - first), k, depth, stripA(i));
+    if (operands.round) kernels.roundToBf16(stripA(i), kernels.rows * depth);
   }
   void packStripB(int64_t j) const {
     const int64_t first = j * kernels.columns;
+    const StripSource& b = operands.b;
     b.pack(b.context, kernels, k, depth, column + first, smaller(kernels.columns, columns - first), stripB(j));
+    if (operands.round) kernels.roundToBf16(stripB(j), kernels.columns * depth);
   }
   /** Tiles of one strip of A against the strips `[begin, end)` of B. */
   void multiply(int64_t i, int64_t begin, int64_t end, float* c, int64_t stride) const {
@@ -62,8 +77,8 @@ int64_t packedBytes(const GemmF32Kernels& kernels, int64_t m, int64_t n, int64_t
 
 /** Visits the blocks of a product; for each output block the depth is cut in the same way whatever the threads. */
 template <class Visit>
-void eachBlock(const GemmF32Kernels& kernels, const MatrixF32& a, const StripSource& b, int64_t m, int64_t n, int64_t k,
-               float* packed, Visit&& visit) {
+void eachBlock(const GemmF32Kernels& kernels, const Operands& operands, int64_t m, int64_t n, int64_t k, float* packed,
+               Visit&& visit) {
   for (int64_t column = 0; column < n; column += blockColumns) {
     const int64_t columns = smaller(blockColumns, n - column);
     for (int64_t at = 0; at < k; at += blockDepth) {
@@ -71,15 +86,15 @@ void eachBlock(const GemmF32Kernels& kernels, const MatrixF32& a, const StripSou
       for (int64_t row = 0; row < m; row += blockRows) {
         const int64_t rows = smaller(blockRows, m - row);
         float* packedA = packed + roundUp(columns, kernels.columns) * depth;
-        visit(Block{kernels, a, b, row, rows, column, columns, at, depth, packedA, packed}, row == 0);
+        visit(Block{kernels, operands, row, rows, column, columns, at, depth, packedA, packed}, row == 0);
       }
     }
   }
 }
 
-void multiplyAlone(const GemmF32Kernels& kernels, const MatrixF32& a, const StripSource& b, float* c, int64_t m, int64_t n,
-                   int64_t k, float* packed) {
-  eachBlock(kernels, a, b, m, n, k, packed, [&](const Block& block, bool newB) {
+void multiplyAlone(const GemmF32Kernels& kernels, const Operands& operands, float* c, int64_t m, int64_t n, int64_t k,
+                   float* packed) {
+  eachBlock(kernels, operands, m, n, k, packed, [&](const Block& block, bool newB) {
     if (newB) {
       for (int64_t j = 0; j < block.stripsB(); j++) block.packStripB(j);
     }
@@ -90,9 +105,9 @@ void multiplyAlone(const GemmF32Kernels& kernels, const MatrixF32& a, const Stri
   });
 }
 
-void multiplyTogether(const GemmF32Kernels& kernels, const MatrixF32& a, const StripSource& b, float* c, int64_t m,
-                      int64_t n, int64_t k, float* packed) {
-  eachBlock(kernels, a, b, m, n, k, packed, [&](const Block& block, bool newB) {
+void multiplyTogether(const GemmF32Kernels& kernels, const Operands& operands, float* c, int64_t m, int64_t n, int64_t k,
+                      float* packed) {
+  eachBlock(kernels, operands, m, n, k, packed, [&](const Block& block, bool newB) {
     const int64_t stripsA = block.stripsA();
     const int64_t stripsB = block.stripsB();
     const int64_t packB = newB ? stripsB : 0;
@@ -144,12 +159,20 @@ bool skinnyBatch(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, in
   return ok;
 }
 
+/** On tiles, where that gains; `tooLarge` where it does not or cannot. */
+TileOutcome multiplyOnTiles(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_t n, int64_t k, bool round) {
+  const TileTerms terms = round ? TileTerms::one : TileTerms::three;
+  return tilesGain(m, n, k, terms) ? tileGemmF32(a, b, c, m, n, k, terms) : TileOutcome::tooLarge;
+}
+
 }  // namespace
+
+void setMatmulPrecision(MatmulPrecision chosen) { precision.store(chosen, std::memory_order_relaxed); }
 
 bool gemmF32From(const MatrixF32& a, const StripSource& b, float* c, int64_t m, int64_t n, int64_t k) {
   const GemmF32Kernels& kernels = *kvfold::kernels().gemmF32;
   Scratch packed(packedBytes(kernels, m, n, k));
-  if (packed.ok()) multiplyTogether(kernels, a, b, c, m, n, k, packed.as<float>());
+  if (packed.ok()) multiplyTogether(kernels, {a, b, false}, c, m, n, k, packed.as<float>());
   return packed.ok();
 }
 
@@ -163,28 +186,25 @@ bool gemmF32(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_
   if (m <= fewRowsLimit || n == 1) return skinnyBatch(a, b, c, m, n, k, batch, aStep, bStep);
   const GemmF32Kernels& kernels = *kvfold::kernels().gemmF32;
   const int64_t bytes = packedBytes(kernels, m, n, k);
-  const bool shareBatch = batch >= 2 * threadCount() || m * n * k <= smallProduct;
-  if (!shareBatch) {
-    Scratch packed(bytes);
-    if (!packed.ok()) return false;
-    for (int64_t i = 0; i < batch; i++) {
-      const MatrixF32 right = offsetBy(b, i * bStep);
-      multiplyTogether(kernels, offsetBy(a, i * aStep), {packMatrix, &right}, c + i * m * n, m, n, k,
-                       packed.as<float>());
-    }
-    return true;
-  }
+  const bool round = roundsOperands();
+  const auto multiply = [&](int64_t i, bool alone) {
+    const MatrixF32 left = offsetBy(a, i * aStep), right = offsetBy(b, i * bStep);
+    float* to = c + i * m * n;
+    const TileOutcome outcome = multiplyOnTiles(left, right, to, m, n, k, round);
+    if (outcome != TileOutcome::tooLarge) return outcome == TileOutcome::done;
+    const Scratch packed(bytes);
+    const auto product = alone ? multiplyAlone : multiplyTogether;
+    if (packed.ok()) product(kernels, {left, {packMatrix, &right}, round}, to, m, n, k, packed.as<float>());
+    return packed.ok();
+  };
   bool ok = true;
-  const int64_t grain = 1 + smallProduct / (m * n * k);
-  parallelFor(batch, grain, [&](int64_t begin, int64_t end) {
-    Scratch packed(bytes);
-    if (!packed.ok()) {
-      __atomic_store_n(&ok, false, __ATOMIC_RELAXED);
-      return;
-    }
+  if (batch < 2 * threadCount() && m * n * k > smallProduct) {
+    for (int64_t i = 0; i < batch; i++) ok = multiply(i, false) && ok;
+    return ok;
+  }
+  parallelFor(batch, 1 + smallProduct / (m * n * k), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      const MatrixF32 right = offsetBy(b, i * bStep);
-      multiplyAlone(kernels, offsetBy(a, i * aStep), {packMatrix, &right}, c + i * m * n, m, n, k, packed.as<float>());
+      if (!multiply(i, true)) __atomic_store_n(&ok, false, __ATOMIC_RELAXED);
     }
   });
   return ok;

@@ -19,6 +19,17 @@ bool gemmF32From(const MatrixF32& a, const StripSource& b, float* c, int64_t m, 
 /** Strips from a source are at most this deep, starting at multiples of it. */
 constexpr int64_t gemmBlockDepth = 384;
 
+/** What happens to the operands of `gemmF32`; sums are in float32 in any case. */
+enum class MatmulPrecision {
+  /** As exact as products and sums in float32. */
+  float32,
+  /** Rounded to bfloat16, but for products of a few rows, which gain nothing by it. */
+  bf16,
+};
+
+/** For the whole process; float32 at first. */
+void setMatmulPrecision(MatmulPrecision precision);
+
 /**
  * `c [m, n] = a [m, k] b [k, n]`, with rows of c `n` apart; `batch` products whose matrices lie `aStep`, `bStep` and
  * `m * n` floats apart (a step of 0 repeats the matrix). The result does not depend on the number of threads.

@@ -56,5 +56,6 @@ void testVectorMath();
 void testElementwise();
 void testRows();
 void testMoves();
+void testColumnAttention();
 
 }  // namespace kvfold::test

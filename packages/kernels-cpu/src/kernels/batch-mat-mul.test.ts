@@ -60,7 +60,33 @@ describe("BatchMatMul", () => {
       loadKernels({ threads: kernels.threads, instructionSet: kernels.instructionSet });
     });
   });
+
+  it("rounds operands to bfloat16 when asked to, alike on every instruction set", () => {
+    const kernels = loadKernels();
+    if (!kernels.available) throw new Error(kernels.reason);
+    tf.tidy(() => {
+      const a = seeded(5).normal([2, 40, 300]);
+      const b = seeded(6).normal([2, 50, 300], 300 ** -0.5);
+      const expected = plainProduct(rounded(a), rounded(b), false, true, [2], 40, 300, 50);
+      for (const instructionSet of kernels.supported) {
+        loadKernels({ matmulPrecision: "bf16", instructionSet });
+        const y = tf.matMul(a, b, false, true).dataSync();
+        loadKernels({ matmulPrecision: "float32", instructionSet: kernels.instructionSet });
+        expectClose(y, expected);
+      }
+    });
+  });
 });
+
+/** To the nearest bfloat16, ties to even. */
+function rounded(x: tf.Tensor): tf.Tensor {
+  const values = new Float32Array(x.dataSync());
+  const bits = new Uint32Array(values.buffer);
+  bits.forEach((value, i) => {
+    bits[i] = (value + 0x7fff + ((value >>> 16) & 1)) & 0xffff0000;
+  });
+  return tf.tensor(values, x.shape);
+}
 
 /** The product by plain loops in double precision, batch indices by TensorFlow's broadcasting rules. */
 function plainProduct(

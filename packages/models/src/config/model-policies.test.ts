@@ -16,7 +16,7 @@ const json = {
 };
 
 it("has every policy, with the released values of dmc for a plain model", () => {
-  expect(modelPolicies().map(({ name }) => name)).toEqual(["full", "window", "h2o", "tova", "perLayer", "dmc"]);
+  expect(modelPolicies().map(({ name }) => name)).toEqual(["full", "window", "h2o", "tova", "perLayer", "dmc", "dms"]);
   expect(parsePolicy("dmc", modelPolicies(parseConfig(json))).name).toBe("dmc");
 });
 
@@ -28,4 +28,10 @@ it("runs a retrofitted model as it was trained, unless the SPEC says otherwise",
   const table = modelPolicies(config);
   expect(parsePolicy("dmc", table).name).toBe("dmc:neuron=first,offset=4,window=none,layers=1+2");
   expect(parsePolicy("dmc:offset=5,window=12", table).name).toBe("dmc:neuron=first,layers=1+2");
+});
+
+it("runs a model retrofitted with dms as it was trained", () => {
+  const config = parseConfig({ ...json, kvfold: { method: "dms", delay: 16, granularity: "layer", target_cr: 4 } });
+  expect(parsePolicy("dms", modelPolicies(config)).name).toBe("dms:delay=16,granularity=layer,targetRatio=4");
+  expect(parsePolicy("dmc", modelPolicies(config)).name).toBe("dmc");
 });

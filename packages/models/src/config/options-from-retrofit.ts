@@ -1,4 +1,4 @@
-import type { DmcOptions } from "@kvfold/dmc";
+import type { DmcOptions, DmsOptions } from "@kvfold/dmc";
 import type { DmcRetrofitConfig, DmsRetrofitConfig } from "./retrofit-config.js";
 
 /**
@@ -10,7 +10,7 @@ export function dmcOptionsFromRetrofit(retrofit: DmcRetrofitConfig): DmcOptions 
 }
 
 /** As {@link dmcOptionsFromRetrofit}, for `dms`. */
-export function dmsOptionsFromRetrofit(retrofit: DmsRetrofitConfig) {
+export function dmsOptionsFromRetrofit(retrofit: DmsRetrofitConfig): DmsOptions {
   return { ...sharedOptions(retrofit), logitScale: retrofit.logitScale, delay: retrofit.delay };
 }
 

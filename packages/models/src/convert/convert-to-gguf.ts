@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { KvfoldError, unreadable } from "@kvfold/core";
 import { ggufByteLength, writeGgufInPieces } from "../gguf/write-gguf.js";
+import { isMegatronCheckpoint } from "../megatron/checkpoint-files.js";
 import { ggufFromFolder } from "./gguf-from-folder.js";
 import { ggufFromGguf } from "./gguf-from-gguf.js";
 import { type GgufWeightType, ggufWeightFormat } from "./gguf-weight-types.js";
@@ -42,6 +43,12 @@ export async function convertToGguf(
 ): Promise<GgufConversion> {
   if (existsSync(path)) {
     throw new KvfoldError("file-exists", `${path} exists; name a new file, nothing is overwritten.`);
+  }
+  if (isMegatronCheckpoint(input)) {
+    throw new KvfoldError(
+      "megatron-unsupported",
+      `${input} is a Megatron checkpoint; convert it to a folder first (convertToFolder), then that to ${path}.`,
+    );
   }
   const plan = isFolder(input) ? await ggufFromFolder(input, weights) : ggufFromGguf(input, weights);
   try {

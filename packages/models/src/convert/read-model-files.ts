@@ -1,109 +1,67 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { KvfoldError, unreadable } from "@kvfold/core";
+import { KvfoldError } from "@kvfold/core";
+import type { ModelConfig } from "../config/model-config.js";
 import { parseConfig } from "../config/parse-config.js";
 import { readJsonFile } from "../config/read-json-file.js";
-import { ggufToTokenizerConfig, ggufToTokenizerJson } from "../tokenizer/gguf-tokenizer.js";
-import { type GgufSource, openGguf } from "../weights/open-gguf.js";
+import { isMegatronCheckpoint } from "../megatron/checkpoint-files.js";
+import { type MegatronOptions, readMegatronCheckpoint } from "../megatron/read-megatron-checkpoint.js";
+import { openGguf } from "../weights/open-gguf.js";
 import { openHfFolder } from "../weights/open-hf-folder.js";
 import type { TensorSource } from "../weights/tensor-source.js";
+import { configText, folderCompanions, ggufCompanions, isFolder } from "./companion-files.js";
 import type { FloatDtype } from "./converted-tensors.js";
 
 const MAX_CONFIG_BYTES = 16 * 2 ** 20;
-/** What a folder has beside weights and config.json, and one made from it should have too. */
-const COMPANIONS =
-  /^(tokenizer(_config)?\.json|special_tokens_map\.json|added_tokens\.json|generation_config\.json|chat_template\.jinja|tokenizer\.model|vocab\.json|merges\.txt|LICENSE.*)$/;
 
 /** A model's weights, and the content of the small files that belong beside them. */
 export interface ModelFiles {
   readonly source: TensorSource;
+  readonly config: ModelConfig;
   /** File name to content. */
   readonly files: ReadonlyMap<string, string | Uint8Array>;
 }
 
 /**
- * Opens a GGUF file or a Hugging Face folder and makes the small files of the converted folder.
+ * Opens a GGUF file, a Hugging Face folder or a Megatron checkpoint and makes the small files of the converted folder.
  * @param dtype written into config.json
+ * @param options what only a Megatron checkpoint needs
  * @throws KvfoldError when the input is damaged or its architecture is not supported: before anything is written
  */
-export async function readModelFiles(input: string, dtype: FloatDtype): Promise<ModelFiles> {
-  return isFolder(input) ? readFolder(input, dtype) : readGguf(input, dtype);
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch (cause) {
-    throw unreadable(path, cause);
+export async function readModelFiles(
+  input: string,
+  dtype: FloatDtype,
+  options: MegatronOptions = {},
+): Promise<ModelFiles> {
+  if (isMegatronCheckpoint(input)) return readMegatronCheckpoint(input, dtype, options);
+  if (options.tokenizer !== undefined || options.dmc) {
+    throw new KvfoldError(
+      "convert-options",
+      `${input} is no Megatron checkpoint: it brings its own tokenizer and says itself how it was retrofitted. Leave the ` +
+        "options tokenizer and dmc out.",
+    );
   }
+  return isFolder(input) ? readFolder(input, dtype) : readGguf(input, dtype);
 }
 
 async function readFolder(folder: string, dtype: FloatDtype): Promise<ModelFiles> {
   const options = { maxBytes: MAX_CONFIG_BYTES, code: "config-malformed", where: join(folder, "config.json") };
-  const config = await readJsonFile(options.where, options);
-  if (config === undefined) throw new KvfoldError("file-unreadable", `${folder} has no config.json.`);
-  parseConfig(config);
+  const json = await readJsonFile(options.where, options);
+  if (json === undefined) throw new KvfoldError("file-unreadable", `${folder} has no config.json.`);
+  const config = parseConfig(json);
   const files = new Map<string, string | Uint8Array>();
-  files.set("config.json", configText(config as Record<string, unknown>, dtype));
+  files.set("config.json", configText(json as Record<string, unknown>, dtype));
   for (const [name, content] of folderCompanions(folder)) files.set(name, content);
-  return { source: openHfFolder(folder), files };
-}
-
-/** True for the name of a file that {@link companions} copies. */
-export function isCompanion(name: string): boolean {
-  return COMPANIONS.test(name);
-}
-
-/**
- * Tokenizer, generation config, chat template and licence: of a Hugging Face folder byte for byte, of a GGUF file as
- * Hugging Face files.
- * @throws KvfoldError when the folder or file cannot be read
- */
-export function companions(path: string): Map<string, string | Uint8Array> {
-  if (isFolder(path)) return folderCompanions(path);
-  using source = openGguf(path);
-  return ggufCompanions(source);
-}
-
-function folderCompanions(folder: string): Map<string, Uint8Array> {
-  const names = readdirSync(folder).filter((name) => isCompanion(name) && statSync(join(folder, name)).isFile());
-  return new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
-}
-
-function ggufCompanions(source: GgufSource): Map<string, string> {
-  return new Map([
-    ["generation_config.json", asText(generationConfig(source.config(), source))],
-    ["tokenizer.json", asText(ggufToTokenizerJson(source.metadata))],
-    ["tokenizer_config.json", asText(ggufToTokenizerConfig(source.metadata))],
-  ]);
+  return { source: openHfFolder(folder), config, files };
 }
 
 function readGguf(path: string, dtype: FloatDtype): ModelFiles {
   const source = openGguf(path);
   try {
-    const config = source.config();
-    parseConfig(config);
-    return { source, files: new Map([["config.json", configText(config, dtype)], ...ggufCompanions(source)]) };
+    const json = source.config();
+    const config = parseConfig(json);
+    return { source, config, files: new Map([["config.json", configText(json, dtype)], ...ggufCompanions(source)]) };
   } catch (error) {
     source.close();
     throw error;
   }
-}
-
-/** `config.json` with the weights' type, under the key that it already uses (`dtype` is what newer files say). */
-export function configText(config: Readonly<Record<string, unknown>>, dtype: FloatDtype): string {
-  const key = "dtype" in config ? "dtype" : "torch_dtype";
-  return asText({ ...config, [key]: { f32: "float32", f16: "float16", bf16: "bfloat16" }[dtype] });
-}
-
-/** Special tokens for generation; chat models end a turn with `eot` or `eom`, which end a text too. */
-function generationConfig(config: Record<string, unknown>, { metadata }: GgufSource): Record<string, unknown> {
-  const ends = ["eos", "eot", "eom"].flatMap((role) => metadata.number(`tokenizer.ggml.${role}_token_id`) ?? []);
-  const eos = [...new Set(ends)];
-  const { bos_token_id, pad_token_id } = config;
-  return { bos_token_id, eos_token_id: eos.length > 1 ? eos : eos[0], pad_token_id };
-}
-
-function asText(value: Record<string, unknown>): string {
-  return `${JSON.stringify(value, undefined, 2)}\n`;
 }

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { KvfoldError, openSafetensors, type SafetensorsDtype, type SafetensorsInput, storageTypes } from "@kvfold/core";
 import { parseConfig } from "../config/parse-config.js";
 import { type RetrofitConfig, retrofitBlock } from "../config/retrofit-config.js";
+import { companions, configText, isCompanion } from "./companion-files.js";
 import { type FloatDtype, refuseOverflow } from "./converted-tensors.js";
-import { companions, configText, isCompanion } from "./read-model-files.js";
 import { namesIn, refuseOverwriting, writeFolderInPieces } from "./write-folder.js";
 
 /** In `model.safetensors`: the folder may be replaced, whoever named it asks for that. */

@@ -53,6 +53,7 @@ export function writeCheckpoint(
   writeSafetensors(join(temporary, weightsFile), weights, { format: "pt" });
   const momenta = Object.fromEntries([...optimizer.state].map(([name, tensor]) => [name, stored(tensor)]));
   writeSafetensors(join(temporary, optimizerFile), momenta);
+  writeFileSync(join(temporary, "config.json"), `${JSON.stringify(state.fields, undefined, 1)}\n`); // readers ask for it
   writeFileSync(join(temporary, stateFile), `${JSON.stringify({ format, ...state }, undefined, 1)}\n`);
   rmSync(path, { recursive: true, force: true });
   renameSync(temporary, path);

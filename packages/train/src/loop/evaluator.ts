@@ -1,6 +1,5 @@
 import { packedSupport } from "@kvfold/core";
-import { evaluateRecall } from "@kvfold/eval";
-import type { CachePolicy } from "@kvfold/kv-cache";
+import { evaluateRecall, scoreWindows } from "@kvfold/eval";
 import { Decoder, LanguageModel, loadDecoderWeights, type Tokenizer } from "@kvfold/models";
 import type { TrainingMethod } from "../method/method.js";
 import type { Parameters } from "../model/parameters.js";
@@ -37,31 +36,14 @@ export class Evaluator {
     const weights = packedSupport()?.storages.includes("f32") ? "f32" : "dense"; // packed ones have the faster kernels
     const decoder = new Decoder(config, loadDecoderWeights(source, config, { weights }));
     using model = new LanguageModel(this.recipe.output, decoder, this.tokenizer, () => undefined);
-    const scored = await this.text(model, policy);
-    const { recall } = this.recipe.evaluate;
+    const { recall, tokens } = this.recipe.evaluate;
+    const window = Math.min(longestWindow, config.maxPositions);
+    const text = { tokens: this.heldOut.subarray(0, tokens), window };
+    const { perplexity, compressionRatio } = await scoreWindows({ model, policy, ...text });
+    const scored = { perplexity, ratio: compressionRatio };
     if (recall === 0) return scored;
     const samples = Math.max(1, Math.round(recall / recallFacts.length));
     const [result] = await evaluateRecall({ model, policies: [policy], facts: recallFacts, distances: [32], samples });
     return { ...scored, recall: result?.firstToken as number };
-  }
-
-  private async text(model: LanguageModel, policy: CachePolicy): Promise<Pick<Evaluation, "perplexity" | "ratio">> {
-    const window = Math.min(longestWindow, model.config.maxPositions);
-    const heldOut = this.heldOut.subarray(0, this.recipe.evaluate.tokens);
-    let nats = 0;
-    let scores = 0;
-    let tokens = 0;
-    let entries = 0;
-    for (let at = 0; at + 1 < heldOut.length; at += window) {
-      using cache = model.createCache(policy);
-      const part = heldOut.subarray(at, at + window);
-      if (part.length < 2) break;
-      for (const score of await model.logLikelihood(part, { cache })) nats -= score;
-      scores += part.length - 1;
-      const stats = cache.stats();
-      tokens += stats.compressionRatio * stats.entries;
-      entries += stats.entries;
-    }
-    return { perplexity: Math.exp(nats / scores), ratio: tokens / entries };
   }
 }

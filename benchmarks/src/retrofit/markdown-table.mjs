@@ -1,0 +1,32 @@
+/** The comparison as a Markdown table; differences are against the control. */
+export function markdownTable(rows) {
+  const control = rows.find(({ name }) => name === "control");
+  const head = [
+    "model",
+    "perplexity",
+    "vs control",
+    "recall, first token",
+    "recall, whole answer",
+    "CR text / recall",
+    "byte ratio text / recall",
+    "live bytes text / recall",
+    "tok/s",
+    "tokens trained",
+    "minutes",
+  ];
+  const cells = rows.map((row) => [
+    row.name,
+    row.perplexity.toFixed(2),
+    control ? `${((row.perplexity / control.perplexity - 1) * 100).toFixed(1)} %` : "",
+    row.firstToken.toFixed(3),
+    row.recall.toFixed(3),
+    `${row.textRatio.toFixed(2)} / ${row.recallRatio.toFixed(2)}`,
+    `${row.textByteRatio.toFixed(2)} / ${row.recallByteRatio.toFixed(2)}`,
+    `${Math.round(row.textLiveBytes)} / ${Math.round(row.recallLiveBytes)}`,
+    row.tokensPerSecond.toFixed(0),
+    row.trainedTokens ? `${(row.trainedTokens / 1e6).toFixed(2)} M` : "-",
+    row.trainedMinutes ? row.trainedMinutes.toFixed(1) : "-",
+  ]);
+  const line = (values) => `| ${values.join(" | ")} |`;
+  return `${[line(head), line(head.map(() => "---")), ...cells.map(line)].join("\n")}\n`;
+}

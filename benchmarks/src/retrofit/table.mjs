@@ -1,0 +1,127 @@
+// Scores the models of the comparison through the cache, by the inference rule: held-out perplexity, recall by number of
+// facts and distance, compression and byte ratio, live bytes, speed. Policies that need no training (H2O, TOVA, a window) run on
+// the control, with budgets that give them the live bytes of each DMC model.
+//
+//     node benchmarks/src/retrofit/table.mjs NOVELS.kvtok RUNS-FOLDER [HELD-OUT TOKENS]
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chooseBackend } from "@kvfold/core";
+import { evaluateRecall, scoreWindows } from "@kvfold/eval";
+import { full, h2o, parsePolicy, tova, window } from "@kvfold/kv-cache";
+import { loadLocalModel, modelPolicies } from "@kvfold/models";
+import { openShard } from "@kvfold/train";
+import { machine } from "../machine.mjs";
+import { markdownTable } from "./markdown-table.mjs";
+
+const [shardPath, folder, heldOutTokens = "200000"] = process.argv.slice(2);
+if (folder === undefined) {
+  console.error("usage: node benchmarks/src/retrofit/table.mjs NOVELS.kvtok RUNS-FOLDER [HELD-OUT TOKENS]");
+  process.exit(2);
+}
+const { detail } = await chooseBackend({ prefer: "native" });
+const heldOut = new Int32Array(Number(heldOutTokens));
+{
+  using shard = openShard(shardPath);
+  shard.read(shard.length - 200_000, heldOut); // the last 200,000 tokens are never trained on
+}
+const recallCells = { facts: [1, 2, 4, 8], distances: [0, 32, 96], samples: 32, seed: 1_000_000 };
+const textWindow = 1024;
+
+const rows = [];
+const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "model"))).sort();
+for (const name of names.filter((name) => !name.startsWith("ramp"))) {
+  const model = await loadLocalModel(join(folder, name, "model"));
+  const spec = model.config.retrofit?.method ?? "full";
+  rows.push(await score(name, model, () => parsePolicy(spec, modelPolicies(model.config)), trained(name)));
+  model.dispose();
+}
+const control = names.includes("control") ? await loadLocalModel(join(folder, "control/model")) : undefined;
+for (const dmc of rows.filter(({ name }) => /^dmc-\d+x$/.test(name))) {
+  if (control === undefined) break;
+  const policies = {
+    h2o: (budget) => h2o({ budget }),
+    tova: (budget) => tova({ budget }),
+    window: (budget) => window({ sinks: 4, recent: Math.max(1, budget - 4) }),
+  };
+  for (const [policy, make] of Object.entries(policies)) {
+    rows.push(await matched(`${policy} at ${dmc.name}'s bytes`, control, make, dmc));
+  }
+}
+control?.dispose();
+
+const out = fileURLToPath(new URL("../../results/retrofit/", import.meta.url));
+mkdirSync(out, { recursive: true });
+const settings = { heldOutTokens: heldOut.length, textWindow, recall: recallCells };
+writeFileSync(join(out, "table.json"), `${JSON.stringify({ ...machine(), backend: detail, settings, rows }, null, 2)}\n`);
+writeFileSync(join(out, "table.md"), markdownTable(rows));
+console.log(markdownTable(rows));
+
+/** One row: a model under the policy that `policyFor` makes for texts and for recall. */
+async function score(name, model, policyFor, training) {
+  const text = await scoreWindows({ model, policy: policyFor("text"), tokens: heldOut, window: textWindow });
+  const [recall] = await evaluateRecall({ model, policies: [policyFor("recall")], ...recallCells });
+  const row = {
+    name,
+    policies: { text: policyFor("text").name, recall: policyFor("recall").name },
+    perplexity: text.perplexity,
+    textRatio: text.compressionRatio,
+    textByteRatio: text.byteRatio,
+    textLiveBytes: text.liveBytes,
+    recall: recall.recall,
+    firstToken: recall.firstToken,
+    recallRatio: recall.compressionRatio,
+    recallByteRatio: recall.byteRatio,
+    recallLiveBytes: recall.liveBytes,
+    tokensPerSecond: recall.tokensPerSecond,
+    cells: recall.cells,
+    kinds: recall.kinds,
+    nats: text.nats.map((value) => Math.round(value * 1e5) / 1e5),
+    ...training,
+  };
+  console.error(`${name}: perplexity ${row.perplexity.toFixed(3)}, first token ${row.firstToken.toFixed(3)}`);
+  return row;
+}
+
+/** A policy with budgets that hold as many live bytes as a DMC model does, in texts and in recall tasks. */
+async function matched(name, model, make, dmc) {
+  const text = async (budget) => {
+    const tokens = heldOut.subarray(0, 4 * textWindow);
+    return (await scoreWindows({ model, policy: make(budget), tokens, window: textWindow })).liveBytes;
+  };
+  const recall = async (budget) =>
+    (await evaluateRecall({ model, policies: [make(budget)], ...recallCells }))[0].liveBytes;
+  const budgets = {
+    text: await budgetFor(text, dmc.textLiveBytes, textWindow / dmc.textRatio),
+    recall: await budgetFor(recall, dmc.recallLiveBytes, 64),
+  };
+  return score(name, model, (use) => make(budgets[use]), { budgets });
+}
+
+/** The smallest budget, found by a few secant steps, whose live bytes come nearest to the wanted ones. */
+async function budgetFor(bytesOf, wanted, first) {
+  let budget = Math.max(5, Math.round(first));
+  let best = { budget, error: Number.POSITIVE_INFINITY };
+  for (let i = 0; i < 4; i++) {
+    const bytes = await bytesOf(budget);
+    const error = Math.abs(bytes / wanted - 1);
+    if (error < best.error) best = { budget, error };
+    const next = Math.max(5, Math.round((budget * wanted) / bytes));
+    if (next === budget || error < 0.01) break;
+    budget = next;
+  }
+  return best.budget;
+}
+
+/** Tokens and minutes that a run was trained for, the ramp that it branched off included. */
+function trained(name) {
+  const events = readFileSync(join(folder, name, "events.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const last = events.filter(({ type }) => type === "step").at(-1);
+  const seconds = events.filter(({ type }) => type === "end").reduce((sum, end) => sum + end.seconds, 0);
+  const branch = /^dmc-(\d+)x(-b)?$/.exec(name);
+  const before = branch ? 4096 * (60 + 100 * (Number(branch[1]) - 1)) : 0;
+  return { trainedTokens: last.tokens + before, trainedMinutes: seconds / 60 };
+}

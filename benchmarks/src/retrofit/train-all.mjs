@@ -1,0 +1,66 @@
+// Trains all models of the comparison, one after the other; finished ones are skipped, begun ones are resumed.
+//
+//     node benchmarks/src/retrofit/train-all.mjs BASE NOVELS.kvtok RUNS-FOLDER [NAME...]
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const [base, shard, folder, ...only] = process.argv.slice(2);
+if (folder === undefined) {
+  console.error("usage: node benchmarks/src/retrofit/train-all.mjs BASE NOVELS.kvtok RUNS-FOLDER [NAME...]");
+  process.exit(2);
+}
+const here = fileURLToPath(new URL("../../retrofit/", import.meta.url));
+const command = fileURLToPath(new URL("../../../packages/cli/dist/bin.js", import.meta.url));
+const runs = resolve(folder);
+
+/** Steps of every model, the ramp included: 5 M tokens. */
+const steps = 1220;
+const checkpoint = (run, step) => join(runs, run, "checkpoints", `step-${String(step).padStart(8, "0")}`);
+
+/** A DMC model branches off the ramp where it reaches the ratio: 60 steps of blanking, 100 for each +1. */
+function dmc(name, cr, ramp, seed) {
+  const begun = 60 + 100 * (cr - 1);
+  const left = steps - begun;
+  const set = { "model.from": checkpoint(ramp, begun), cr, seed, steps: left, "method.stages.solidify": left };
+  return { name, recipe: "solidify", set };
+}
+
+const dms = (cr) => ({
+  name: `dms-${cr}x`,
+  recipe: "dms",
+  set: { cr, "method.stages.ramp": 100 * (cr - 1), "method.stages.solidify": steps - 60 - 100 * (cr - 1) },
+});
+
+/** In the order in which the numbers are wanted. */
+const all = [
+  { name: "ramp", recipe: "ramp", set: {} },
+  dmc("dmc-4x", 4, "ramp", 12),
+  { name: "control", recipe: "control", set: {} },
+  { name: "gqa-4x", recipe: "gqa", set: { kvHeads: 2 } },
+  dmc("dmc-2x", 2, "ramp", 12),
+  dmc("dmc-8x", 8, "ramp", 12),
+  dms(4),
+  dms(8),
+  { name: "gqa-2x", recipe: "gqa", set: { kvHeads: 4 } },
+  { name: "gqa-8x", recipe: "gqa", set: { kvHeads: 1 } },
+  { name: "ramp-b", recipe: "ramp", set: { seed: 21, cr: 4, steps: 360, "method.stages.ramp": 300 } },
+  dmc("dmc-4x-b", 4, "ramp-b", 22),
+  { name: "control-b", recipe: "control", set: { seed: 21 } },
+];
+
+mkdirSync(runs, { recursive: true });
+for (const { name, recipe, set } of all) {
+  if (only.length > 0 && !only.includes(name)) continue;
+  const output = join(runs, name);
+  if (existsSync(join(output, "model"))) continue;
+  const values = { "model.from": resolve(base), "data.files": resolve(shard), ...set, output };
+  const sets = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  const resumed = existsSync(output) ? ["--resume"] : [];
+  console.log(`== ${name}`);
+  const run = spawnSync(process.execPath, [command, "train", "run", join(here, `${recipe}.yaml`), ...sets, ...resumed], {
+    stdio: "inherit",
+  });
+  if (run.status !== 0) process.exit(run.status ?? 1);
+}

@@ -1,0 +1,42 @@
+import { describePolicies, type LawSubject, type PolicyRow } from "@kvfold/kv-cache/testing";
+import { backends } from "../../test/backends.js";
+import { dms } from "./dms.js";
+import { type DmsOptions, resolveDmsOptions } from "./dms-options.js";
+import { evictionLogits } from "./eviction-logits.js";
+
+/** Draws the decision neurons around the threshold, so that about half of the tokens are evicted. */
+function shapeTokens(options: DmsOptions): NonNullable<LawSubject["shapeTokens"]> {
+  const { offset, logitScale, neuron } = resolveDmsOptions(options);
+  return ({ q, headDim }, random) => {
+    for (let i = neuron === "first" ? 0 : headDim - 1; i < q.length; i += headDim) {
+      q[i] = (offset + 4 * (random() - 0.5)) / logitScale;
+    }
+  };
+}
+
+function row(options: DmsOptions): PolicyRow {
+  const resolved = resolveDmsOptions(options);
+  return {
+    backends,
+    policy: () => dms(options),
+    // an offset that no query reaches
+    allAppend: () => dms({ ...options, offset: 1e6 }),
+    shapeTokens: shapeTokens(options),
+    margin: ({ q, k }) =>
+      evictionLogits(q, k.shape[1], resolved)
+        .dataSync<"float32">()
+        .reduce((nearest, logit) => Math.min(nearest, Math.abs(logit)), Number.POSITIVE_INFINITY),
+  };
+}
+
+describePolicies([
+  row({ delay: 3 }),
+  row({ delay: 0, neuron: "first", logitScale: 1, offset: 0.5 }),
+  row({ delay: 2, granularity: "layer", layers: [1] }),
+  ...["bf16", "int8"].map((name) => ({
+    ...row({ delay: 3 }),
+    name: `dms:delay=3 in ${name}`,
+    backends: backends.filter((backend) => backend === "native"), // the only one whose store rounds
+    codec: { name, tolerance: name === "bf16" ? 0.015 : 0.03 },
+  })),
+]);

@@ -1,0 +1,24 @@
+import { type CachePolicy, full } from "@kvfold/kv-cache";
+import { dms, evicts } from "../dms/dms.js";
+import { type DmsOptions, refuse, resolveDmsOptions } from "../dms/dms-options.js";
+import { dmsTrainingForm } from "../dms/dms-training-form.js";
+import type { Relaxation } from "../relaxations/relaxation.js";
+
+/**
+ * The policy of {@link dms} whose training forms relax decisions as given, for `trainingAttention`; caches made with it
+ * decide as at inference. Layers that do not evict train as ordinary attention and give no auxiliary values.
+ *
+ * @throws KvfoldError `dms-options` for options out of range, or with `force`, which has nothing to learn
+ */
+export function dmsForTraining(options: DmsOptions, relaxation: Relaxation): CachePolicy {
+  const resolved = resolveDmsOptions(options);
+  if (resolved.force !== undefined) refuse("dms force makes the decisions itself: leave it out to train them.");
+  const policy = dms(options);
+  return {
+    ...policy,
+    forLayer: (shape) =>
+      evicts(resolved, shape)
+        ? { ...policy.forLayer(shape), training: dmsTrainingForm(resolved, shape, relaxation) }
+        : full().forLayer(shape),
+  };
+}
