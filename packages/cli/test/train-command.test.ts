@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Recipe, RunSummary } from "@kvfold/train";
@@ -65,6 +65,32 @@ describe("kvfold train inspect", { timeout }, () => {
     const { last, end } = await kvfoldJson<RunSummary>("train", "inspect", path("done/events.jsonl"));
     expect(last).toEqual({ type: "step", ...event });
     expect(end?.reason).toBe("interrupted");
+  });
+});
+
+describe("kvfold train tokenize, and inspect of what it made", { timeout }, () => {
+  const shard = path("a.kvtok");
+
+  it("shows counts, checksums and how the tokens begin", async () => {
+    writeFileSync(path("a.jsonl"), '{"text":"One\\n two"}\n{"text":"three"}\n');
+    const made = await kvfold(["train", "tokenize", path("a.jsonl"), "--tokenizer", "demo", "--out", shard]);
+    expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/ tokens of 16 bits in 2 documents\n$/) });
+    const { stdout } = await kvfold(["train", "inspect", shard, "--tokenizer", "demo", "--verify"]);
+    expect(stdout.replaceAll(/[0-9a-f]{64}/g, "#")).toMatch(
+      /^tokens {6}\d+ of 16 bits in 2 documents\nvocabulary {2}4,096 ids; 0 opens a document\nsources {5}sha256 #\ntokenizer {3}sha256 #\ncontent {5}sha256 #, as it is\nbegins {6}"<\|begin\|>One\\n two<\|begin\|>three"\n$/,
+    );
+    const said = await kvfoldJson<{ firstTokens: number[] }>("train", "inspect", shard);
+    expect(said).toMatchObject({ path: shard, bits: 16, documents: 2, verified: false, firstText: null });
+    expect(said.firstTokens).toHaveLength((said as unknown as { length: number }).length);
+  });
+
+  it("finds a damaged one", async () => {
+    const bytes = readFileSync(shard);
+    bytes[bytes.length - 1] = 7;
+    writeFileSync(path("bad.kvtok"), bytes);
+    expect((await kvfold(["train", "inspect", path("bad.kvtok")])).code).toBe(0); // only the header was read
+    const { code, stderr } = await kvfold(["train", "inspect", path("bad.kvtok"), "--verify"]);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("bad.kvtok is damaged") });
   });
 });
 

@@ -3,7 +3,8 @@ export type { ShardHeader } from "./data/shard-header.js";
 export { type ShardOrigin, ShardWriter } from "./data/shard-writer.js";
 export { openShard, type TokenShard } from "./data/token-shard.js";
 export { joinStreams, type TokenStream } from "./data/token-stream.js";
-export { type TokenizeOptions, type TokenizeProgress, tokenizeFiles, tokenizerSha256 } from "./data/tokenize-files.js";
+export { type TokenizeOptions, type TokenizeProgress, tokenizeFiles } from "./data/tokenize-files.js";
+export { openTokenizer, tokenizerSha256 } from "./data/tokenizer-source.js";
 export { type TrainingBatchesOptions, trainingBatches } from "./data/training-batches.js";
 export { type TrainOptions, type TrainResult, train } from "./loop/train.js";
 export { poolKvHeads } from "./method/pool-kv-heads.js";
@@ -27,6 +28,7 @@ export { recipeRemarks, tokensPerStep } from "./recipe/recipe-remarks.js";
 export { parseOverride, type RecipeOverride } from "./recipe/recipe-source.js";
 export { jsonlObserver } from "./report/jsonl-observer.js";
 export { type RunSummary, readRun } from "./report/read-run.js";
+export { tensorboardObserver } from "./report/tensorboard-observer.js";
 export { type TerminalStream, type TerminalViewOptions, terminalView } from "./report/terminal-view.js";
 export type {
   AlarmEvent,

@@ -5,22 +5,32 @@ import { Command } from "commander";
 import { commonOptions, jsonOption } from "../options.js";
 import { figure } from "../terminal/figures.js";
 import { print, printJson, printTable } from "../terminal/output.js";
+import { type InspectShardFlags, inspectShard } from "../train/inspect-shard.js";
 import { UsageError } from "../usage-error.js";
 
-/** `kvfold train inspect RUN`: how far a run has come. */
+/** `kvfold train inspect RUN`: how far a run has come; of a file of tokens, what it holds. */
 export function trainInspectCommand(): Command {
   return commonOptions(new Command("inspect"))
-    .summary("how far a run has come")
-    .description("Shows how far a run has come: its last step, evaluations and alarms.")
-    .argument("<RUN>", "folder of a run, or its events.jsonl")
+    .summary("how far a run has come, or what a file of tokens holds")
+    .description(
+      "Shows how far a run has come: its last step, evaluations and alarms. Of a .kvtok file: counts, checksums and how it\n" +
+        "begins.",
+    )
+    .argument("<RUN>", "folder of a run, its events.jsonl, or a .kvtok file")
+    .option("--tokenizer <model>", "of a .kvtok file: show the text that it begins with")
+    .option("--verify", "of a .kvtok file: read all tokens and compare their checksum")
     .addOption(jsonOption())
     .action(run);
 }
 
-async function run(path: string, { json }: { readonly json?: boolean }): Promise<void> {
+async function run(path: string, flags: InspectShardFlags): Promise<void> {
+  if (path.endsWith(".kvtok")) {
+    await inspectShard(path, flags);
+    return;
+  }
   const { readRun } = await import("@kvfold/train");
   const summary = readRun(eventsOf(path));
-  if (json) printJson(summary);
+  if (flags.json) printJson(summary);
   else show(summary);
 }
 

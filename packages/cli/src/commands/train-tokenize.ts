@@ -1,3 +1,4 @@
+import type { ShardHeader } from "@kvfold/train";
 import { Command } from "commander";
 import { resolvePath } from "../model/resolve.js";
 import { commonOptions, jsonOption } from "../options.js";
@@ -5,7 +6,6 @@ import { figure } from "../terminal/figures.js";
 import { interruptible } from "../terminal/interruptible.js";
 import { print, printJson } from "../terminal/output.js";
 import { Progress } from "../terminal/progress.js";
-import { type TokenizedShard, tokenize } from "../train/tokenize.js";
 
 interface Flags {
   readonly tokenizer: string;
@@ -30,12 +30,13 @@ export function trainTokenizeCommand(): Command {
 }
 
 async function run(files: readonly string[], flags: Flags): Promise<void> {
+  const { tokenizeFiles } = await import("@kvfold/train");
   const tokenizer = await resolvePath(flags.tokenizer, true);
   const progress = new Progress("tokenizing");
-  let shard: TokenizedShard;
+  let shard: ShardHeader;
   try {
     shard = await interruptible((signal) =>
-      tokenize(files, tokenizer, flags.out, {
+      tokenizeFiles(files, tokenizer, flags.out, {
         field: flags.field,
         normalizeBlanks: flags.normalizeBlanks,
         signal,

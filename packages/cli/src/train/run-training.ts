@@ -8,7 +8,6 @@ import { Interrupted, interruptible } from "../terminal/interruptible.js";
 import { coloured, isScreen, print, printJson } from "../terminal/output.js";
 import { UsageError } from "../usage-error.js";
 import { describeRecipe } from "./describe-recipe.js";
-import { startTraining } from "./engine.js";
 
 /** Options of the commands that train. */
 export interface TrainingFlags extends EngineOptions {
@@ -18,7 +17,7 @@ export interface TrainingFlags extends EngineOptions {
 }
 
 /**
- * Runs a recipe: events go to `events.jsonl` in the run's folder, the view to stderr, the result to stdout. Ctrl-C stops
+ * Runs a recipe: events go to `events.jsonl` and a TensorBoard file in the run's folder, the view to stderr, the result to stdout. Ctrl-C stops
  * with a checkpoint.
  */
 export async function runTraining(recipe: Recipe, flags: TrainingFlags): Promise<void> {
@@ -29,9 +28,10 @@ export async function runTraining(recipe: Recipe, flags: TrainingFlags): Promise
   if (flags.dryRun && !flags.json) print(describeRecipe(recipe).join("\n"));
   // every backend has float32, so only the other is a demand
   await startBackend(flags, recipe.precision === "float32" ? {} : { matmulPrecision: recipe.precision });
+  const { train } = await import("@kvfold/train");
   const observers = flags.dryRun ? [] : await observersOf(recipe);
   const { reason, step, exported } = await interruptible((signal) =>
-    startTraining(local, {
+    train(local, {
       observers,
       signal,
       resume: flags.resume ? "auto" : "never",
@@ -45,10 +45,11 @@ export async function runTraining(recipe: Recipe, flags: TrainingFlags): Promise
 }
 
 async function observersOf({ output }: Recipe): Promise<TrainingObserver[]> {
-  const { jsonlObserver, terminalView } = await import("@kvfold/train");
+  const { jsonlObserver, tensorboardObserver, terminalView } = await import("@kvfold/train");
   const stream = process.stderr;
   return [
     jsonlObserver(join(output, "events.jsonl")),
+    tensorboardObserver(output),
     terminalView({ stream, live: isScreen(stream), colour: coloured(stream) }),
   ];
 }

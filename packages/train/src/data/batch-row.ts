@@ -6,7 +6,7 @@ export interface BatchRow {
 }
 
 /** Label of a token that is not scored. */
-const UNSCORED = -1;
+export const UNSCORED = -1;
 
 /**
  * Fills a row that reads on from token to token: labels are the next tokens, and every begin token opens a document. The last

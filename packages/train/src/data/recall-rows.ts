@@ -1,5 +1,6 @@
-import { RECALL_MARKER, type RecallFact, recallFacts, recallOpening, recallTokens } from "@kvfold/eval";
+import { RECALL_MARKER, recallFacts, recallOpening, recallTokens } from "@kvfold/eval";
 import type { Random, Tokenizer } from "@kvfold/models";
+import { shuffle } from "./shuffle.js";
 import type { TrainingPart } from "./text-rows.js";
 
 /** Most questions of a round: more facts than these stay unasked. */
@@ -68,7 +69,7 @@ export class RecallRows {
       this.writeSentence(beginning, answer, 0);
     }
     this.writeProse(random, distance);
-    for (const fact of shuffled(random, facts).slice(0, QUESTIONS)) {
+    for (const fact of shuffle(random, [...facts]).slice(0, QUESTIONS)) {
       this.writeSentence(recallOpening(random, fact), fact.answer, 1);
     }
   }
@@ -111,13 +112,4 @@ export class RecallRows {
 /** A whole number from 0 to `most`. */
 function whole(random: Random, most: number): number {
   return Math.floor(random.next() * (most + 1));
-}
-
-function shuffled(random: Random, facts: readonly RecallFact[]): RecallFact[] {
-  const list = [...facts];
-  for (let i = list.length - 1; i > 0; i--) {
-    const j = whole(random, i);
-    [list[i], list[j]] = [list[j] as RecallFact, list[i] as RecallFact];
-  }
-  return list;
 }

@@ -2,7 +2,7 @@ import { Random } from "@kvfold/models";
 import { checkTokens, type TokenStream } from "./token-stream.js";
 
 /** For tests: a stream in memory. */
-function memoryStream(tokens: Int32Array, vocabSize: number, beginId = 0): TokenStream {
+export function memoryStream(tokens: Int32Array, vocabSize: number, beginId = 0): TokenStream {
   return {
     length: tokens.length,
     vocabSize,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { sharedPath, skipReason } from "@kvfold/core/testing";
 import { modelPath } from "@kvfold/demo-model";
 import { loadTokenizer, type Tokenizer } from "@kvfold/models";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openShard } from "./token-shard.js";
 import { type TokenizeOptions, tokenizeFiles } from "./tokenize-files.js";
@@ -43,6 +44,15 @@ describe("tokenizeFiles", () => {
     expect(await texts([text, lines])).toEqual(["One\r\n  two.\n\n", "Three", "Four\u2028 five"]);
     expect(await texts([lines, text], { normalizeBlanks: true })).toEqual(["Three", "Four\u2028 five", "One\n two."]);
     expect(await texts([file("c.jsonl", '{"body":"Six"}')], { field: "body" })).toEqual(["Six"]);
+  });
+
+  it("takes a parquet file as one document a row", async () => {
+    const column = (name: string, data: readonly unknown[]) => ({ name, data: [...data] });
+    const rows = { columnData: [column("id", [1, 2, 3, 4]), column("text", ["One", null, "", "Two\n三"])] };
+    const path = file("a.parquet", new Uint8Array(parquetWriteBuffer({ ...rows, rowGroupSize: 3 })));
+    expect(await texts([path])).toEqual(["One", "Two\n三"]);
+    await expect(texts([path], { field: "id" })).rejects.toThrow('column "id" does not hold strings');
+    await expect(texts([path], { field: "body" })).rejects.toThrow(/a\.parquet.*body/);
   });
 
   it("spells out the names of special tokens", async () => {

@@ -1,13 +1,12 @@
-import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { KvfoldError, unreadable } from "@kvfold/core";
-import { loadTokenizer } from "@kvfold/models";
+import { filesSha256 } from "./files-sha256.js";
 import type { ShardHeader } from "./shard-header.js";
 import { ShardWriter } from "./shard-writer.js";
-import { fileChunks, sourceDocuments } from "./source-documents.js";
+import { sourceDocuments } from "./source-documents.js";
 import { textPieces } from "./text-pieces.js";
+import { openTokenizer, tokenizerSha256 } from "./tokenizer-source.js";
 
 /** Options of {@link tokenizeFiles}. */
 export interface TokenizeOptions {
@@ -41,24 +40,24 @@ export interface TokenizeProgress {
  * without text are left out. Reads and writes piece by piece; the shard appears whole or not at all.
  *
  * @param files source files; documents stand in the shard in this order
- * @param tokenizerFolder folder with `tokenizer.json` and `tokenizer_config.json`
+ * @param tokenizerFrom Hugging Face folder, or a `.gguf` file
  * @param output path of the shard, by convention `*.kvtok`
  * @throws KvfoldError `tokenizer-no-begin`, `shard-empty`, `file-unwritable`, and as {@link sourceDocuments} and
- * `loadTokenizer`
+ * {@link openTokenizer}
  */
 export async function tokenizeFiles(
   files: readonly string[],
-  tokenizerFolder: string,
+  tokenizerFrom: string,
   output: string,
   options: TokenizeOptions = {},
 ): Promise<ShardHeader> {
   const { field = "text", normalizeBlanks = false, onProgress, signal } = options;
-  const tokenizer = await loadTokenizer(tokenizerFolder);
+  const tokenizer = await openTokenizer(tokenizerFrom);
   const { bosId: beginId, vocabSize } = tokenizer;
   if (beginId === undefined) {
     throw new KvfoldError(
       "tokenizer-no-begin",
-      `The tokenizer of ${tokenizerFolder} has no begin token; name one as bos_token in its tokenizer_config.json.`,
+      `The tokenizer of ${tokenizerFrom} has no begin token; name one as bos_token in its tokenizer_config.json.`,
     );
   }
   const totalBytes = files.reduce((sum, file) => sum + fileSize(file), 0);
@@ -66,7 +65,7 @@ export async function tokenizeFiles(
     vocabSize,
     beginId,
     sourceSha256: await filesSha256(files),
-    tokenizerSha256: await tokenizerSha256(tokenizerFolder),
+    tokenizerSha256: await tokenizerSha256(tokenizerFrom),
   });
   let doneBytes = 0;
   for (const file of files) {
@@ -85,18 +84,6 @@ export async function tokenizeFiles(
     doneBytes += fileSize(file);
   }
   return writer.finish();
-}
-
-/** SHA-256, hex, of a folder's `tokenizer.json`; compare it with a shard's. @throws KvfoldError `file-unreadable` */
-export function tokenizerSha256(folder: string): Promise<string> {
-  return filesSha256([join(folder, "tokenizer.json")]);
-}
-
-/** SHA-256, hex, of the files' bytes one after another. @throws KvfoldError `file-unreadable` */
-export async function filesSha256(files: readonly string[]): Promise<string> {
-  const hash = createHash("sha256");
-  for (const file of files) for await (const bytes of fileChunks(file)) hash.update(bytes);
-  return hash.digest("hex");
 }
 
 function fileSize(path: string): number {

@@ -3,6 +3,7 @@ import type { Tokenizer } from "@kvfold/models";
 import type { DataRecipe } from "../recipe/recipe.js";
 import type { BatchSource, TrainingBatch } from "./batch.js";
 import { type BatchRow, fillRow } from "./batch-row.js";
+import { documentRows } from "./document-rows.js";
 import { RecallRows } from "./recall-rows.js";
 import { seededRandom } from "./seeded-random.js";
 import { windowRows } from "./text-rows.js";
@@ -20,6 +21,8 @@ export interface TrainingBatchesOptions {
   readonly length: number;
   /** Batches of an optimiser step. */
   readonly accumulate: number;
+  /** What rows of text hold; default `windows`. */
+  readonly packing?: DataRecipe["packing"];
   /** Mixes recall tasks in; `tokenizer` is needed then. */
   readonly recall?: DataRecipe["recall"];
   /** That the stream was made with. */
@@ -36,11 +39,11 @@ const RECALL_ROWS = 1;
  * @throws KvfoldError `data-options`, `data-too-short`
  */
 export function trainingBatches(options: TrainingBatchesOptions): BatchSource {
-  const { stream, heldOut, seed, rows, length, accumulate, recall } = options;
+  const { stream, heldOut, seed, rows, length, accumulate, packing, recall } = options;
   checkWhole({ heldOut }, 0);
   checkWhole({ rows, length, accumulate }, 1);
   const text = { stream, trained: stream.length - heldOut };
-  const texts = windowRows(text, length, seed);
+  const texts = (packing === "documents" ? documentRows : windowRows)(text, length, seed);
   const recalls = recall && recall.fraction > 0 ? recallRows(options, recall, text) : undefined;
   const window = { tokens: new Int32Array(length + 1), answers: new Uint8Array(length + 1) };
   /** Recall rows before a batch; the small number makes up for products such as 0.3 · 10 that round down. */

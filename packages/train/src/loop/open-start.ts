@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openFileSource, openSafetensors } from "@kvfold/core";
 import {
-  loadTokenizer,
   openGguf,
   openModelFiles,
   parseConfig,
@@ -10,6 +9,7 @@ import {
   type TensorSource,
   type Tokenizer,
 } from "@kvfold/models";
+import { openTokenizer } from "../data/tokenizer-source.js";
 import { poolKvHeads } from "../method/pool-kv-heads.js";
 import { Parameters } from "../model/parameters.js";
 import type { OptimizerState } from "../optimizer/optimizer.js";
@@ -39,7 +39,7 @@ export async function openStart(recipe: Recipe, resolveModel: (name: string) => 
     const { config: fields, tokenizer } = recipe.model;
     const tokenizerFrom = await resolveModel(tokenizer);
     const parameters = Parameters.initial(parseConfig(fields), recipe.seed);
-    return { parameters, ...(await tokenizerOf(tokenizerFrom)), fields };
+    return { parameters, tokenizer: await openTokenizer(tokenizerFrom), tokenizerFrom, fields };
   }
   const path = await resolveModel(recipe.model.from);
   return isCheckpoint(path) ? fromCheckpoint(path, recipe) : fromModel(path, recipe);
@@ -61,7 +61,8 @@ async function fromCheckpoint(path: string, recipe: Recipe): Promise<Start> {
   using weights = openSafetensors(join(path, weightsFile));
   const loaded = load(safetensorsSource(weights), state.fields, recipe);
   const momenta = recipe.kind === "uptrain" ? undefined : { state: readMomenta(path), updates: state.updates };
-  return { ...loaded, ...(await tokenizerOf(state.tokenizerFrom)), momenta };
+  const { tokenizerFrom } = state;
+  return { ...loaded, tokenizer: await openTokenizer(tokenizerFrom), tokenizerFrom, momenta };
 }
 
 /** Weights of a source; pooled to fewer KV heads where the recipe asks for that. */
@@ -70,16 +71,6 @@ function load(source: TensorSource, fields: Readonly<Record<string, unknown>>, {
   if (kvHeads === undefined) return { parameters: Parameters.load(source, config), fields };
   const pooled = { ...fields, num_key_value_heads: kvHeads };
   return { parameters: Parameters.load(poolKvHeads(source, config, kvHeads), parseConfig(pooled)), fields: pooled };
-}
-
-async function tokenizerOf(path: string): Promise<{ tokenizer: Tokenizer; tokenizerFrom: string }> {
-  if (!path.endsWith(".gguf")) return { tokenizer: await loadTokenizer(path), tokenizerFrom: path };
-  const files = await openModelFiles(path);
-  try {
-    return { tokenizer: await files.tokenizer(), tokenizerFrom: path };
-  } finally {
-    files.source.close();
-  }
 }
 
 function ggufFields(path: string): Record<string, unknown> {

@@ -26,6 +26,7 @@ import { exportModel } from "./export-model.js";
 import { openStart, type Start } from "./open-start.js";
 import { recipeDifferences } from "./recipe-differences.js";
 import { StepTimer } from "./step-timer.js";
+import { temporaryFolder } from "./temporary-folder.js";
 import type { TrainOptions } from "./train.js";
 import { trainingStep } from "./training-step.js";
 
@@ -62,13 +63,21 @@ export class Run implements Disposable {
       );
     }
     using cleanup = new Cleanup();
+    const shardFolder = options.dryRun ? cleanup.use(temporaryFolder()).path : recipe.output;
     const start = await openStart(recipe, options.resolveModel ?? (async (name) => name));
     cleanup.use(start.parameters);
     const config: ModelConfig = start.parameters.config;
     const model = cleanup.use(new TrainingModel(config));
     const method = openMethod(recipe, config);
     const optimizer = cleanup.use(new Optimizer(recipe.optimizer, muonNames(recipe, config)));
-    const data = cleanup.use(await openTrainingData(recipe, { ...start, vocabSize: config.vocabSize }));
+    const data = cleanup.use(
+      await openTrainingData(recipe, {
+        ...start,
+        vocabSize: config.vocabSize,
+        folder: shardFolder,
+        signal: options.signal,
+      }),
+    );
     const evaluator = new Evaluator(recipe, start.tokenizer, data.heldOut);
     const run = new Run(
       recipe,

@@ -35,7 +35,14 @@ describe("parseRecipe", () => {
       output: resolve("/recipes/run"),
       seed: 0,
       precision: "float32",
-      data: { files: [resolve("/recipes/a.txt")], heldOut: 50_000, recall: undefined },
+      data: {
+        files: [resolve("/recipes/a.txt")],
+        field: "text",
+        normalizeBlanks: false,
+        packing: "windows",
+        heldOut: 50_000,
+        recall: undefined,
+      },
       batch: { rows: 8, length: 512, accumulate: 1 },
       steps: 500,
       optimizer: {

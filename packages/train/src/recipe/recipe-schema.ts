@@ -33,6 +33,17 @@ const model = section("Where the weights come from", {
 
 const data = section("What is trained on", {
   files: required(paths(), "Token shards (.kvtok), text, jsonl or parquet files; taken in the order of their names"),
+  field: withDefault(text("a name"), "text", "Field of jsonl, column of parquet files that holds the text"),
+  normalizeBlanks: withDefault(
+    flag(),
+    false,
+    "For prose that is no shard yet: one space for each run of blanks, no carriage returns",
+  ),
+  packing: withDefault(
+    oneOf("windows", "documents"),
+    "windows",
+    "What a row holds: text from anywhere on, or whole documents (only longer ones are cut)",
+  ),
   heldOut: withDefault(tokens(1), 50_000, "Tokens at the end of the stream that are never trained on"),
   recall: optionalSection("Mixes recall tasks in", {
     fraction: withDefault(fromZero(1), 0.3, "Part of the rows that are recall tasks: facts stated, then asked"),

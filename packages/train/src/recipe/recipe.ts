@@ -54,6 +54,15 @@ export type TrainedWeights = "all" | "attention";
 export interface DataRecipe {
   /** Token shards, text, jsonl or parquet files; globs are allowed. Files are taken in the order of their names. */
   readonly files: readonly string[];
+  /** Field of jsonl, column of parquet files that holds the text. */
+  readonly field: string;
+  /** For prose in files that are no shards: one space for each run of blanks, no carriage returns. */
+  readonly normalizeBlanks: boolean;
+  /**
+   * `windows`: rows begin anywhere in the stream and read on. `documents`: rows hold whole documents, and only one that is
+   * longer than a row is cut.
+   */
+  readonly packing: "windows" | "documents";
   /** Tokens at the end of the stream that are never trained on. */
   readonly heldOut: number;
   /** Mixes recall tasks in. */

@@ -39,8 +39,8 @@ export function resolveRecipe(document: RecipeDocument, context: RecipeContext):
     seed: document.seed,
     precision: document.precision,
     data: {
+      ...data,
       files: data.files.map((file) => context.path(file, "data.files")),
-      heldOut: data.heldOut,
       recall: data.recall ?? undefined,
     },
     batch,
