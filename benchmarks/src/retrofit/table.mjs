@@ -29,7 +29,9 @@ const recallCells = { facts: [1, 2, 4, 8], distances: [0, 32, 96], samples: 32, 
 const textWindow = 1024;
 
 const rows = [];
-const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "model"))).sort();
+const names = readdirSync(folder)
+  .filter((name) => existsSync(join(folder, name, "model")))
+  .sort();
 for (const name of names.filter((name) => !name.startsWith("ramp"))) {
   const model = await loadLocalModel(join(folder, name, "model"));
   const spec = model.config.retrofit?.method ?? "full";
@@ -53,7 +55,10 @@ control?.dispose();
 const out = fileURLToPath(new URL("../../results/retrofit/", import.meta.url));
 mkdirSync(out, { recursive: true });
 const settings = { heldOutTokens: heldOut.length, textWindow, recall: recallCells };
-writeFileSync(join(out, "table.json"), `${JSON.stringify({ ...machine(), backend: detail, settings, rows }, null, 2)}\n`);
+writeFileSync(
+  join(out, "table.json"),
+  `${JSON.stringify({ ...machine(), backend: detail, settings, rows }, null, 2)}\n`,
+);
 writeFileSync(join(out, "table.md"), markdownTable(rows));
 console.log(markdownTable(rows));
 

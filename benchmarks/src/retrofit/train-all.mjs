@@ -59,8 +59,12 @@ for (const { name, recipe, set } of all) {
   const sets = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   const resumed = existsSync(output) ? ["--resume"] : [];
   console.log(`== ${name}`);
-  const run = spawnSync(process.execPath, [command, "train", "run", join(here, `${recipe}.yaml`), ...sets, ...resumed], {
-    stdio: "inherit",
-  });
+  const run = spawnSync(
+    process.execPath,
+    [command, "train", "run", join(here, `${recipe}.yaml`), ...sets, ...resumed],
+    {
+      stdio: "inherit",
+    },
+  );
   if (run.status !== 0) process.exit(run.status ?? 1);
 }

@@ -32,6 +32,7 @@ export { type DmcAccumulateInputs, dmcAccumulate } from "./kernels/dmc-accumulat
 export { type DmcDecideAttrs, type DmcDecideInputs, dmcDecide, leastOmega } from "./kernels/dmc-decide.js";
 export { type DmcFoldInputs, dmcFold } from "./kernels/dmc-fold.js";
 export { type DmcPoolAttrs, type DmcPoolInputs, dmcPool } from "./kernels/dmc-pool.js";
+export { type DmcPoolGradientInputs, dmcPoolGradient } from "./kernels/dmc-pool-gradient.js";
 export { type DmcSegmentPoolInputs, dmcSegmentPool } from "./kernels/dmc-segment-pool.js";
 export { type EmbeddingInputs, embedding } from "./kernels/embedding.js";
 export { type GatedMlpWeights, gatedMlp, mlpBlock } from "./kernels/gated-mlp.js";

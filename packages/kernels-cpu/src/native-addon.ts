@@ -258,6 +258,17 @@ export type ColumnAttentionArgs = [
   biasDelay: number,
 ];
 
+/** What DMC's averages are made of: items `[lanes, tokens, dim]`, alpha and omega `[lanes, tokens]`. */
+export type DmcPoolArgs = [
+  items: Float32Array,
+  alpha: Float32Array,
+  omega: Float32Array,
+  lanes: number,
+  tokens: number,
+  dim: number,
+  window: number,
+];
+
 /** `native/entries/training-entries.cc` */
 export interface TrainingEntries {
   columnAttention(...call: [...ColumnAttentionArgs, out: Float32Array, lse: Float32Array]): void;
@@ -272,6 +283,17 @@ export interface TrainingEntries {
       dk: Float32Array,
       dv: Float32Array,
       dBias: Float32Array | undefined,
+    ]
+  ): void;
+  dmcPool(...call: [...DmcPoolArgs, pooled: Float32Array, z: Float32Array]): void;
+  dmcPoolGradient(
+    ...call: [
+      ...DmcPoolArgs,
+      dPooled: Float32Array,
+      dZ: Float32Array,
+      dItems: Float32Array,
+      dAlpha: Float32Array,
+      dOmega: Float32Array,
     ]
   ): void;
 }

@@ -8,6 +8,7 @@ import { concat, pack } from "./kernels/concat.js";
 import { crossEntropy, crossEntropyGradient } from "./kernels/cross-entropy.js";
 import { denseLinear } from "./kernels/dense-linear.js";
 import { dmcDecide } from "./kernels/dmc-decide.js";
+import { dmcPool, dmcPoolGradient } from "./kernels/dmc-pool.js";
 import { embedding, scatterAddRows } from "./kernels/embedding.js";
 import { fill, onesLike, zerosLike } from "./kernels/fill.js";
 import { gather, unsortedSegmentSum } from "./kernels/gather.js";
@@ -73,6 +74,8 @@ export const nativeKernels: readonly NativeKernel[] = [
   crossEntropyGradient,
   adamW,
   dmcDecide,
+  dmcPool,
+  dmcPoolGradient,
   embedding,
   scatterAddRows,
 ];

@@ -29,5 +29,7 @@ export const dmcPoolCases = kernelSuite(dmcPool, [
   { title: "no window", inputs: () => inputs(3, [2, 1, 7, 8]), attrs: { window: 7 } },
   { title: "window longer than the text", inputs: () => inputs(4, [1, 2, 5, 4], true), attrs: { window: 12 } },
   { title: "window of one token", inputs: () => inputs(5, [1, 2, 5, 4]), attrs: { window: 1 } },
+  { title: "width of a training step", inputs: () => inputs(7, [1, 2, 30, 70]), attrs: { window: 12 } },
+  { title: "hard decisions, no window", inputs: () => inputs(8, [1, 2, 20, 33], true), attrs: { window: 20 } },
   { title: "one token", inputs: () => inputs(6, [2, 2, 1, 4]), attrs: { window: 12 } },
 ]);

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { openSafetensors } from "../safetensors/safetensors-file.js";
 import { goldensPath } from "../testing/shared-files.js";
 import { dmcPool } from "./dmc-pool.js";
+import { dmcPoolGradient } from "./dmc-pool-gradient.js";
 import { dmcSegmentPool } from "./dmc-segment-pool.js";
 
 const folder = goldensPath("dmc") as string;
@@ -54,6 +55,20 @@ describe.each(["cpu", "wasm"])("pooling goldens on %s", (backend) => {
       for (const [i, of] of ["k", "v", "alpha", "omega"].entries()) {
         expect([of, apart(gradients[i] as tf.Tensor, read(`${name}.d_${of}`)) < 1e-5]).toEqual([of, true]);
       }
+      const [dItems, dAlpha, dOmega] = dmcPoolGradient(
+        {
+          items: tf.concat([k, v], 3) as tf.Tensor4D,
+          alpha,
+          omega,
+          dPooled: tf.concat([gk, gv], 3) as tf.Tensor4D,
+          dZ: tf.zerosLike(omega),
+        },
+        { window: reach === "win" ? window : k.shape[2] },
+      ) as [tf.Tensor4D, tf.Tensor3D, tf.Tensor3D];
+      const dItemsExact = tf.concat([read(`${name}.d_k`), read(`${name}.d_v`)], 3);
+      expect(apart(dItems, dItemsExact)).toBeLessThan(1e-5);
+      expect(apart(dAlpha, read(`${name}.d_alpha`))).toBeLessThan(1e-5);
+      expect(apart(dOmega, read(`${name}.d_omega`))).toBeLessThan(1e-5);
     });
   });
 

@@ -1,5 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { defineKernel } from "./define-kernel.js";
+import { delayed, followers } from "./dmc-delayed.js";
+import { dmcPoolGradient } from "./dmc-pool-gradient.js";
 
 /** Tensors of {@link dmcPool}. */
 export type DmcPoolInputs = {
@@ -29,12 +31,17 @@ export interface DmcPoolAttrs {
 export const dmcPool = defineKernel<DmcPoolInputs, DmcPoolAttrs, tf.Tensor[]>({
   name: "KvfoldDmcPool",
   differentiable: ["items", "alpha", "omega"],
+  gradient: (inputs, attrs, [dPooled, dZ]) => {
+    const [items, alpha, omega] = dmcPoolGradient(
+      { ...inputs, dPooled: dPooled as tf.Tensor4D, dZ: dZ as tf.Tensor3D },
+      attrs,
+    ) as [tf.Tensor4D, tf.Tensor3D, tf.Tensor3D];
+    return { items, alpha, omega };
+  },
   reference: ({ items, alpha, omega }, { window }) =>
     tf.tidy(() => {
       const tokens = items.shape[2];
-      // the first token appends: a factor 0 there ends every product
-      const follows = Float32Array.from({ length: tokens }, (_, t) => (t === 0 ? 0 : 1));
-      const chain = tf.mul(alpha, tf.tensor3d(follows, [1, 1, tokens])) as tf.Tensor3D;
+      const chain = tf.mul(alpha, followers(tokens)) as tf.Tensor3D;
       const weighted = tf.mul(items, tf.expandDims(omega, -1)) as tf.Tensor4D;
       let numerator: tf.Tensor = weighted;
       // 1 everywhere, but made of alpha: its gradient exists (as 0) where nothing reaches back
@@ -48,13 +55,3 @@ export const dmcPool = defineKernel<DmcPoolInputs, DmcPoolAttrs, tf.Tensor[]>({
       return [tf.div(numerator, tf.expandDims(z, -1)), z];
     }),
 });
-
-/** x of `steps` tokens ago along axis 2, zeros before the first token. */
-function delayed<T extends tf.Tensor>(x: T, steps: number): T {
-  if (steps === 0) return x;
-  const size = x.shape.slice();
-  size[2] = (size[2] as number) - steps;
-  const begin = x.shape.map(() => 0);
-  const padding = x.shape.map((_, axis): [number, number] => [axis === 2 ? steps : 0, 0]);
-  return tf.pad(tf.slice(x, begin, size), padding) as T;
-}

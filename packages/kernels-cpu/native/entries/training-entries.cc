@@ -2,6 +2,7 @@
 #include "../entry-point.h"
 #include "../napi-args.h"
 #include "../training/column-attention.h"
+#include "../training/dmc-pool.h"
 
 namespace kvfold {
 namespace {
@@ -87,9 +88,56 @@ napi_value ColumnAttentionGradientEntry(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+constexpr int poolArgs = 7;
+
+/** The first `poolArgs` arguments: items, alpha, omega, lanes, tokens, dim, window. */
+DmcPoolTask dmcPoolOf(Args& args) {
+  const Span<float> items = args.floats(0), alpha = args.floats(1), omega = args.floats(2);
+  const int64_t lanes = args.size(3), tokens = args.size(4), dim = args.size(5), window = args.size(6);
+  args.require(rowsFit(alpha.length, lanes, tokens) && rowsFit(omega.length, lanes, tokens) &&
+                   rowsFit(items.length, lanes * tokens, dim),
+               "items, alpha or omega does not fit its array");
+  args.require(window >= 1, "window must be at least 1");
+  return {items.data, alpha.data, omega.data, tokens, dim, window};
+}
+
+/** dmcPool(...poolArgs, pooled, z) */
+napi_value DmcPoolEntry(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const DmcPoolTask task = dmcPoolOf(args);
+  const int64_t lanes = args.size(3);
+  const Span<float> pooled = args.floats(poolArgs), z = args.floats(poolArgs + 1);
+  if (!args.ok()) return nullptr;
+  args.require(rowsFit(pooled.length, lanes * task.tokens, task.dim) && rowsFit(z.length, lanes, task.tokens),
+               "pooled or z does not fit its array");
+  if (!args.ok() || lanes * task.tokens == 0) return nullptr;
+  args.require(dmcPool(task, lanes, pooled.data, z.data), "out of memory");
+  return nullptr;
+}
+
+/** dmcPoolGradient(...poolArgs, dPooled, dZ, dItems, dAlpha, dOmega) */
+napi_value DmcPoolGradientEntry(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const DmcPoolTask task = dmcPoolOf(args);
+  const int64_t lanes = args.size(3);
+  const Span<float> dPooled = args.floats(poolArgs), dZ = args.floats(poolArgs + 1), dItems = args.floats(poolArgs + 2);
+  const Span<float> dAlpha = args.floats(poolArgs + 3), dOmega = args.floats(poolArgs + 4);
+  if (!args.ok()) return nullptr;
+  const int64_t count = lanes * task.tokens;
+  args.require(rowsFit(dPooled.length, count, task.dim) && rowsFit(dItems.length, count, task.dim) && count <= dZ.length &&
+                   count <= dAlpha.length && count <= dOmega.length,
+               "a gradient does not fit its array");
+  if (!args.ok() || count == 0) return nullptr;
+  const DmcPoolPull pull = {dPooled.data, dZ.data, dItems.data, dAlpha.data, dOmega.data};
+  args.require(dmcPoolGradient(task, lanes, pull), "out of memory");
+  return nullptr;
+}
+
 const EntryPoint entries[] = {
     {"columnAttention", ColumnAttentionEntry},
     {"columnAttentionGradient", ColumnAttentionGradientEntry},
+    {"dmcPool", DmcPoolEntry},
+    {"dmcPoolGradient", DmcPoolGradientEntry},
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ extern const SoftmaxKernels softmaxKernels;
 extern const NormKernels normKernels;
 extern const RowKernels rowKernels;
 extern const ColumnAttentionKernels columnAttentionKernels;
+extern const DmcPoolKernels dmcPoolKernels;
 
 extern const KernelTable kernelTable;
 const KernelTable kernelTable = {
@@ -44,6 +45,7 @@ const KernelTable kernelTable = {
     &normKernels,
     &rowKernels,
     &columnAttentionKernels,
+    &dmcPoolKernels,
 };
 
 }  // namespace kvfold::KVFOLD_ISA

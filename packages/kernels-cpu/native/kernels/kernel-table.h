@@ -9,6 +9,7 @@
 #include "column-attention.h"
 #include "convert.h"
 #include "dense-tile.h"
+#include "dmc-pool.h"
 #include "entries.h"
 #include "gemm-f32.h"
 #include "gemv.h"
@@ -43,6 +44,7 @@ struct KernelTable {
   const NormKernels* norm;
   const RowKernels* rows;
   const ColumnAttentionKernels* columnAttention;
+  const DmcPoolKernels* dmcPool;
 };
 
 }  // namespace kvfold

@@ -57,5 +57,6 @@ void testElementwise();
 void testRows();
 void testMoves();
 void testColumnAttention();
+void testDmcPool();
 
 }  // namespace kvfold::test

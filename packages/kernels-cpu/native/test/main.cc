@@ -49,6 +49,7 @@ int main() {
       test::testDecoder();
       test::testStore();
       test::testColumnAttention();
+      test::testDmcPool();
     }
   }
   test::testThreads();
