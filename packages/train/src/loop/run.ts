@@ -10,6 +10,7 @@ import { TrainingModel } from "../model/training-model.js";
 import { muonNames, trainedNames } from "../optimizer/assignment.js";
 import { Optimizer } from "../optimizer/optimizer.js";
 import type { Recipe } from "../recipe/recipe.js";
+import { decisionAlarm } from "../report/decision-alarm.js";
 import type { TrainingEvent } from "../report/training-event.js";
 import {
   bestCheckpoint,
@@ -38,6 +39,7 @@ export class Run implements Disposable {
   private perplexity: number | undefined;
   private checkpointed = -1;
   private readonly timer: StepTimer;
+  private readonly alarmsOf = decisionAlarm();
 
   private constructor(
     readonly recipe: Recipe,
@@ -97,8 +99,12 @@ export class Run implements Disposable {
     return run;
   }
 
+  /** Tells the observers, and raises the alarm where a step's decisions call for it. */
   emit(event: TrainingEvent): void {
-    for (const observer of this.options.observers ?? []) observer.observe(event);
+    const alarms = event.type === "step" ? this.alarmsOf(event) : [];
+    for (const told of [event, ...alarms]) {
+      for (const observer of this.options.observers ?? []) observer.observe(told);
+    }
   }
 
   /** Trains on the step's batches and tells the observers. */

@@ -62,7 +62,7 @@ export interface CheckpointEvent {
 export interface AlarmEvent {
   readonly type: "alarm";
   readonly step: number;
-  /** `not-a-number`, `decisions-collapsed`, `ratio-behind`, ... */
+  /** `not-a-number`, `decisions-collapsed`, `decisions-stuck`, `ratio-behind`. */
   readonly code: string;
   readonly message: string;
 }
