@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Loads damaged model files (safetensors, GGUF, index, config, tokenizer) in a process of its own and counts what happens:
+// Loads damaged model files (safetensors, GGUF, index, config, tokenizer, Megatron checkpoint) in a process of its own and counts what happens:
 //   node scripts/fuzz.mjs [--cases 10000] [--seed 1] [--from 0] [--json]
 // Every case must end in a clear error or a correct load, within 2 s and 500 MB. Exit code 1 when one does not.
 import { fork } from "node:child_process";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chooseBackend } from "@kvfold/core";
 import { evaluateRecall, scoreWindows } from "@kvfold/eval";
-import { full, h2o, parsePolicy, tova, window } from "@kvfold/kv-cache";
+import { h2o, parsePolicy, tova, window } from "@kvfold/kv-cache";
 import { loadLocalModel, modelPolicies } from "@kvfold/models";
 import { openShard } from "@kvfold/train";
 import { machine } from "../machine.mjs";
@@ -120,6 +120,7 @@ async function budgetFor(bytesOf, wanted, first) {
 
 /** Tokens and minutes that a run was trained for, the ramp that it branched off included. */
 function trained(name) {
+  if (!existsSync(join(folder, name, "events.jsonl"))) return {};
   const events = readFileSync(join(folder, name, "events.jsonl"), "utf8")
     .trim()
     .split("\n")

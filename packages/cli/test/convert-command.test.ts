@@ -37,6 +37,24 @@ describe("kvfold convert and inspect", { timeout }, () => {
     expect(new Set(tensors.map(({ storage }) => storage))).toEqual(new Set(["q8_0", "f32"]));
   });
 
+  it("makes a folder of a Megatron checkpoint, and says how it compresses", async () => {
+    const [checkpoint, tokenizer] = [goldensPath("megatron/gqa/tp2"), goldensPath("megatron/tokenizer")] as string[];
+    const out = join(folder, "from-megatron");
+    const args = ["convert", checkpoint as string, out];
+    const without = await kvfold(args);
+    expect(without).toMatchObject({ code: 1, stdout: "" });
+    expect(without.stderr).toContain("--tokenizer FOLDER");
+    const converted = await kvfold([...args, "--tokenizer", tokenizer as string]);
+    expect(converted.stdout).toBe(
+      `${out} holds ${checkpoint} in f32\ncompresses with DMC: offset 0.25, window 3, trained for a ratio of 4\n`,
+    );
+    const generated = await kvfold(["generate", out, "ABBA", "--policy", "dmc", "--max-tokens", "4"]);
+    expect(generated).toMatchObject({ code: 0 });
+    const demo = await kvfold(["convert", "demo", join(folder, "other"), "--tokenizer", tokenizer as string]);
+    expect(demo).toMatchObject({ code: 1, stdout: "" });
+    expect(demo.stderr).toContain("is no Megatron checkpoint");
+  });
+
   it("says which option goes with which output", async () => {
     const file = await kvfold(["convert", "demo", join(folder, "x.gguf"), "--dtype", "f16"]);
     expect(file).toMatchObject({ code: 2, stdout: "" });
@@ -44,6 +62,9 @@ describe("kvfold convert and inspect", { timeout }, () => {
     const dir = await kvfold(["convert", "demo", join(folder, "x"), "--weights", "F16"]);
     expect(dir).toMatchObject({ code: 2, stdout: "" });
     expect(dir.stderr).toContain("use --dtype");
+    const gguf = await kvfold(["convert", "demo", join(folder, "x.gguf"), "--tokenizer", folder]);
+    expect(gguf).toMatchObject({ code: 2, stdout: "" });
+    expect(gguf.stderr).toContain("for Megatron checkpoints, which become folders");
   });
 
   it("shows architecture, tokenizer and tensors", async () => {

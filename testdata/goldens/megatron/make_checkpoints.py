@@ -115,6 +115,7 @@ def rest_of_checkpoint():
     """Random states and a bit of an optimizer, which a converter skips."""
     random.seed(1)
     np.random.seed(1)
+    torch.manual_seed(1)
     weight = torch.nn.Parameter(torch.ones(3))
     return {
         "optimizer": {
@@ -268,6 +269,23 @@ def make(case, groups, tied, dtype, fused_norms, seed, **dmc):
     print(case, "entries", slots.tolist(), "of", TOKENS, "margin", round(margin, 4))
 
 
+def make_tokenizer():
+    """Byte-level BPE of VOCAB tokens: three special ones, then letters."""
+    tokens = ["<unk>", "<s>", "</s>"] + [chr(65 + i) for i in range(VOCAB - 3)]
+    folder = os.path.join(HERE, "tokenizer")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "tokenizer.json"), "w") as file:
+        json.dump({
+            "added_tokens": [{"id": i, "content": token, "special": True} for i, token in enumerate(tokens[:3])],
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+            "decoder": {"type": "ByteLevel"},
+            "model": {"type": "BPE", "vocab": {token: i for i, token in enumerate(tokens)}, "merges": []},
+        }, file)
+    with open(os.path.join(folder, "tokenizer_config.json"), "w") as file:
+        json.dump({"bos_token": "<s>", "eos_token": "</s>"}, file)
+
+
+make_tokenizer()
 make("gqa", 2, False, torch.bfloat16, True, 11, dmc_init_val=0.25, dmc_window_size=3, dmc_temp=0.1, dmc_cr=4.0,
      dmc_finetune=True, dmc_is_stage_one=False)
 make("mha", 4, True, torch.float16, False, 12, dmc_init_val=0.5, dmc_window_size=0, dmc_temp=0.2, dmc_cr=3.0,

@@ -59,8 +59,9 @@ function pushNew(machine: PickleMachine, value: PickleValue, cost = 1): void {
 }
 
 function pushTuple(machine: PickleMachine, length: number): void {
-  const values = Array.from({ length }, () => machine.pop());
-  pushNew(machine, values.reverse());
+  const values = new Array<PickleValue>(length);
+  for (let i = length - 1; i >= 0; i--) values[i] = machine.pop();
+  pushNew(machine, values);
 }
 
 function append(machine: PickleMachine, values: readonly PickleValue[]): void {

@@ -290,11 +290,11 @@ describe("readMegatronCheckpoint", () => {
         damaged[at] = value;
         check(damaged);
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
     fc.assert(
       fc.property(fc.nat(whole.length - 1), (length) => check(whole.slice(0, length))),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 });

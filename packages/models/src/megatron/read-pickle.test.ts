@@ -13,6 +13,17 @@ import { TorchTensor } from "./torch-tensor.js";
 const { bytes, call, global, int, pickle, str } = write;
 const read = (value: Uint8Array) => readPickle(pickle(value), "x.pt");
 
+/** The message of the error. */
+function refusal(data: Uint8Array): string {
+  try {
+    readPickle(data, "x.pt");
+  } catch (error) {
+    if (KvfoldError.isInstance(error)) return error.message;
+    throw error;
+  }
+  return "was not refused";
+}
+
 /** Plain values: dicts as entries, opaque objects as their class. */
 function plain(value: PickleValue): unknown {
   if (Array.isArray(value)) return value.map(plain);
@@ -149,19 +160,20 @@ describe("readPickle", () => {
     ],
     ["a parameter of a string", pickle(call(global("torch._utils", "_rebuild_parameter"), str("a"))), /made of "a"/],
     [
-      "3 million instructions",
-      pickle(bytes(many(1_500_000, "(t"), "N")),
+      "two million instructions",
+      pickle(bytes(many(1_050_000, "(t"), "N")),
       /makes more than 1048576 objects|more than 2097152 in/,
     ],
-    ["a million dicts", pickle(many(1_000_000, "}")), /makes more than 1048576 objects/],
-    ["two million lists", pickle(many(2_000_000, "]")), /makes more than 1048576 objects/],
+    ["300,000 dicts", pickle(many(300_000, "}")), /makes more than 1048576 objects/],
+    ["a million lists", pickle(many(1_050_000, "]")), /makes more than 1048576 objects/],
   ])("refuses %s", (_, data, message) => {
-    expect(() => readPickle(data, "x.pt")).toThrow(message);
-    expect(() => readPickle(data, "x.pt")).toThrow(/^x\.pt: data\.pkl is refused: .* \(before byte \d+\)\.$/);
+    const found = refusal(data);
+    expect(found).toMatch(message);
+    expect(found).toMatch(/^x\.pt: data\.pkl is refused: .* \(before byte \d+\)\.$/);
   });
 
-  it("reads what is nested a million deep, without recursion", () => {
-    expect(read(bytes("N", "\x85".repeat(1_000_000)))).toHaveLength(1);
+  it("reads what is nested 300,000 deep, without recursion", () => {
+    expect(read(bytes("N", "\x85".repeat(300_000)))).toHaveLength(1);
   });
 
   it("expands nothing: a bomb of shared lists costs its own length", () => {
@@ -207,7 +219,7 @@ describe("readPickle", () => {
     expect(root instanceof PickleDict && [...root.entries.keys()]).toEqual(
       expect.arrayContaining(["args", "iteration", "model", "optimizer", "rng_state"]),
     );
-    for (let length = 0; length < size; length += 7) {
+    for (let length = 0; length < size; length += 61) {
       expect(() => readPickle(data.subarray(0, length), "x.pt")).toThrow(KvfoldError);
     }
     fc.assert(
@@ -220,7 +232,7 @@ describe("readPickle", () => {
           if (!KvfoldError.isInstance(error)) throw error;
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 });

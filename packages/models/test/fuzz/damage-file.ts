@@ -1,6 +1,7 @@
 import { damageBytes, damageField, join, truncate } from "./damage-bytes.js";
 import { damageJson, damageNumber } from "./damage-json.js";
 import type { Random } from "./random.js";
+import type { Source } from "./sources.js";
 
 /** Where a file was damaged. */
 export type Place = "header" | "length or offset" | "text" | "data" | "end";
@@ -11,10 +12,11 @@ export interface Damaged {
   readonly place: Place;
 }
 
-/** Damages a file in the ways its kind invites. `headerEnd`: where the data begins (the whole file for JSON). */
-export function damageFile(kind: string, bytes: Uint8Array, headerEnd: number, random: Random): Damaged {
+/** Damages a file in the ways its kind invites. */
+export function damageFile({ kind, bytes, headerEnd, directory }: Source, random: Random): Damaged {
   if (kind === "safetensors") return damageSafetensors(bytes, headerEnd, random);
   if (kind === "gguf") return damageGguf(bytes, headerEnd, random);
+  if (kind === "torch") return damageTorch(bytes, headerEnd, directory ?? 0, random);
   return damageText(bytes, random);
 }
 
@@ -31,6 +33,16 @@ function damageSafetensors(bytes: Uint8Array, headerEnd: number, random: Random)
 function damageGguf(bytes: Uint8Array, headerEnd: number, random: Random): Damaged {
   if (random.next() < 0.6) return { place: "length or offset", bytes: damageField(bytes, 0, headerEnd, random) };
   return damageAnyBinary(bytes, headerEnd, random);
+}
+
+/** The pickle is at the start of a torch file, its directory at the end. */
+function damageTorch(bytes: Uint8Array, pickleEnd: number, directory: number, random: Random): Damaged {
+  const roll = random.next();
+  if (roll < 0.35) return { place: "header", bytes: damageBytes(bytes, 0, pickleEnd, random) };
+  if (roll < 0.5) return { place: "length or offset", bytes: damageField(bytes, 0, pickleEnd, random) };
+  if (roll < 0.7) return { place: "length or offset", bytes: damageField(bytes, directory, bytes.length, random) };
+  if (roll < 0.85) return { place: "header", bytes: damageBytes(bytes, directory, bytes.length, random) };
+  return damageAnyBinary(bytes, pickleEnd, random);
 }
 
 function damageAnyBinary(bytes: Uint8Array, headerEnd: number, random: Random): Damaged {

@@ -23,7 +23,7 @@ export interface CaseResult {
   readonly peakBytes: number;
 }
 
-/** Case i loads a file of kind i modulo 10: mostly the binary kinds, whose headers are the point. */
+/** Case i loads a file of kind i modulo 12: mostly the binary kinds, whose headers are the point. */
 const KINDS: readonly Kind[] = [
   "safetensors",
   "gguf",
@@ -35,6 +35,8 @@ const KINDS: readonly Kind[] = [
   "gguf",
   "index",
   "config",
+  "torch",
+  "torch",
 ];
 
 /** Runs cases `[from, to)` of a seed and sends a {@link CaseResult} after each: silence means that a file hangs. */
@@ -50,7 +52,7 @@ async function main(): Promise<void> {
   for (let index = from; index < to; index++) {
     const random = seededRandom(seed * 1_000_003 + index);
     const source = random.pick(sources[KINDS[index % KINDS.length] as Kind]);
-    const { bytes, place } = damageFile(source.kind, source.bytes, source.headerEnd, random);
+    const { bytes, place } = damageFile(source, random);
     const tensors = tf.memory().numTensors;
     const start = performance.now();
     let outcome: CaseResult["outcome"] = "loaded";

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { openSafetensors, openSharded, type SafetensorsFile } from "@kvfold/core";
 import { full } from "@kvfold/kv-cache";
+import { convertToFolder } from "../../src/convert/convert-to-folder.js";
 import { Decoder } from "../../src/decoder/decoder.js";
 import { loadDecoderWeights } from "../../src/decoder/load-decoder-weights.js";
 import { loadLocalModel } from "../../src/load-model.js";
@@ -9,6 +10,7 @@ import { openModelFiles } from "../../src/model-files.js";
 import { loadTokenizer } from "../../src/tokenizer/load-tokenizer.js";
 import type { Tokenizer } from "../../src/tokenizer/tokenizer.js";
 import { openGguf } from "../../src/weights/open-gguf.js";
+import { writeTokenizer } from "../megatron/write-tokenizer.js";
 import type { Kind, Source } from "./sources.js";
 
 const TEXT = "Once upon a time, naïve 🙂 x1\n";
@@ -50,6 +52,17 @@ const LOADERS: Record<Kind, (bytes: Uint8Array, folder: string, source: Source) 
       decoder.dispose();
     } finally {
       source.close();
+    }
+  },
+  async torch(bytes, folder) {
+    const [path, out] = [join(folder, "x.pt"), join(folder, "converted")];
+    writeFileSync(path, bytes);
+    try {
+      await convertToFolder(path, out, { tokenizer: writeTokenizer(join(folder, "torch-tokenizer")) });
+      using model = await loadLocalModel(out);
+      await score(model.decoder);
+    } finally {
+      rmSync(out, { recursive: true, force: true });
     }
   },
   async tokenizer(bytes, folder) {

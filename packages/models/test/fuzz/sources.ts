@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { encodeSafetensors, memorySource, type SafetensorsInput, storageTypes } from "@kvfold/core";
 import { goldensPath, sharedPath } from "@kvfold/core/testing";
 import { parseGgufHeader } from "../../src/gguf/parse-gguf-header.js";
+import { readStoredZip } from "../../src/megatron/stored-zip.js";
 import { ggufToTokenizerJson } from "../../src/tokenizer/gguf-tokenizer.js";
 import { ggufOfFolder } from "../gguf-of-folder.js";
 import { tinyTokenizer } from "../tiny-tokenizer.js";
 
 /** What the loaders are fed. */
-export type Kind = "safetensors" | "gguf" | "index" | "config" | "tokenizer";
+export type Kind = "safetensors" | "gguf" | "index" | "config" | "tokenizer" | "torch";
 
 /** A good file, to be damaged. */
 export interface Source {
@@ -19,6 +20,8 @@ export interface Source {
   readonly headerEnd: number;
   /** The folder with the weights that an index or config belongs to. */
   readonly folder?: string;
+  /** Where a torch file lists its files. */
+  readonly directory?: number;
 }
 
 /** The good files, by kind. All but one come from the repository. */
@@ -61,6 +64,7 @@ export function fuzzSources(): Record<Kind, Source[]> {
       text("tokenizer", "tiny", new TextEncoder().encode(JSON.stringify(ggufToTokenizerJson(metadata)))),
       ...(stories === undefined ? [] : [text("tokenizer", "stories260K", readFileSync(stories))]),
     ],
+    torch: ["gqa", "mha"].map(torch),
   };
 }
 
@@ -71,6 +75,18 @@ function text(kind: Kind, name: string, bytes: Uint8Array): Source {
 function safetensors(name: string, bytes: Uint8Array): Source {
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   return { kind: "safetensors", name, bytes: new Uint8Array(bytes), headerEnd: 8 + length };
+}
+
+/** A Megatron checkpoint. Without the pickle's checksum, so that damage to the pickle reaches its reader. */
+function torch(heads: string): Source {
+  const path = goldensPath(`megatron/${heads}/tp1/iter_0001000/mp_rank_00/model_optim_rng.pt`);
+  if (path === undefined) throw new Error("the goldens megatron are missing");
+  const bytes = new Uint8Array(readFileSync(path));
+  const pickle = readStoredZip(memorySource(bytes)).get("model_optim_rng/data.pkl");
+  const headerEnd = pickle === undefined ? 0 : pickle.offset + pickle.size;
+  const directory = Buffer.from(bytes.buffer).indexOf("PK\x01\x02", headerEnd, "latin1");
+  bytes.fill(0, directory + 16, directory + 20);
+  return { kind: "torch", name: heads, bytes, headerEnd, directory };
 }
 
 function everyType(): Uint8Array {

@@ -18,7 +18,8 @@ export interface TrainingPart {
 
 /**
  * Windows that begin anywhere, drawn with replacement: every token is as likely as any other (but for those at the very
- * ends), and a run of documents is read as it stands.
+ * ends), and a run of documents is read as it stands. Every second row opens with the begin token all the same: else a
+ * model would meet it before texts of other kinds only (recall tasks), and answer every prompt with one of those.
  *
  * @throws KvfoldError `data-too-short` when the trained part has no whole window
  */
@@ -34,7 +35,9 @@ export function windowRows({ stream, trained }: TrainingPart, length: number, se
   const window = new Int32Array(length + 1);
   return {
     fill(number, row) {
-      stream.read(Math.floor(seededRandom(seed, number).next() * starts), window);
+      const opens = number % 2 === 1;
+      if (opens) window[0] = stream.beginId;
+      stream.read(Math.floor(seededRandom(seed, number).next() * starts), opens ? window.subarray(1) : window);
       fillRow(row, window, stream.beginId);
     },
   };

@@ -90,3 +90,17 @@ describe("trainingBatches", () => {
     expect(() => trainingBatches({ ...base, ...given })).toThrow(message);
   });
 });
+
+describe("rows of text", () => {
+  it("open with the begin token every second time, wherever their window lies", () => {
+    const source = trainingBatches({ ...base, recall, tokenizer });
+    const opened = Array.from({ length: 40 }, (_, step) => source.batch(step, 0)).flatMap((batch) => {
+      const recalls = new Set(recallRowsOf(batch));
+      const texts = Array.from({ length: 8 }, (_, row) => row).filter((row) => !recalls.has(row));
+      return texts.map((row) => batch.tokens[row * 128] === stream.beginId);
+    });
+    const part = opened.filter(Boolean).length / opened.length;
+    expect(part).toBeGreaterThan(0.45);
+    expect(part).toBeLessThan(0.55);
+  });
+});

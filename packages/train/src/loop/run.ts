@@ -11,7 +11,9 @@ import { muonNames, trainedNames } from "../optimizer/assignment.js";
 import { Optimizer } from "../optimizer/optimizer.js";
 import type { Recipe } from "../recipe/recipe.js";
 import { decisionAlarm } from "../report/decision-alarm.js";
+import { productPeak } from "../report/product-peak.js";
 import type { TrainingEvent } from "../report/training-event.js";
+import { trainingFlops } from "../report/training-flops.js";
 import {
   bestCheckpoint,
   type CheckpointState,
@@ -31,6 +33,19 @@ import { temporaryFolder } from "./temporary-folder.js";
 import type { TrainOptions } from "./train.js";
 import { trainingStep } from "./training-step.js";
 
+/** What a run works with. */
+interface RunParts {
+  readonly recipe: Recipe;
+  readonly options: TrainOptions;
+  readonly start: Start;
+  readonly model: TrainingModel;
+  readonly method: TrainingMethod;
+  readonly optimizer: Optimizer;
+  readonly batches: BatchSource;
+  readonly evaluator: Evaluator;
+  readonly timer: StepTimer;
+}
+
 /** A run in progress: weights, optimiser, data and where it stands. Owns all of it. */
 export class Run implements Disposable {
   step = 0;
@@ -38,22 +53,17 @@ export class Run implements Disposable {
   private tokens = 0;
   private perplexity: number | undefined;
   private checkpointed = -1;
-  private readonly timer: StepTimer;
+  private owned: Cleanup | undefined;
   private readonly alarmsOf = decisionAlarm();
 
-  private constructor(
-    readonly recipe: Recipe,
-    readonly parameters: Parameters,
-    private readonly options: TrainOptions,
-    private readonly model: TrainingModel,
-    private readonly method: TrainingMethod,
-    private readonly optimizer: Optimizer,
-    private readonly batches: BatchSource,
-    private readonly evaluator: Evaluator,
-    private readonly start: Start,
-    private readonly cleanup: Cleanup,
-  ) {
-    this.timer = new StepTimer(model.config, recipe);
+  private constructor(private readonly parts: RunParts) {}
+
+  get recipe(): Recipe {
+    return this.parts.recipe;
+  }
+
+  get parameters(): Parameters {
+    return this.parts.start.parameters;
   }
 
   static async open(recipe: Recipe, options: TrainOptions): Promise<Run> {
@@ -80,22 +90,21 @@ export class Run implements Disposable {
         signal: options.signal,
       }),
     );
-    const evaluator = new Evaluator(recipe, start.tokenizer, data.heldOut);
-    const run = new Run(
+    const run = new Run({
       recipe,
-      start.parameters,
       options,
+      start,
       model,
       method,
       optimizer,
-      data.source,
-      evaluator,
-      start,
-      cleanup.move(),
-    );
+      batches: data.source,
+      evaluator: new Evaluator(recipe, start.tokenizer, data.heldOut),
+      timer: new StepTimer(trainingFlops(config, recipe.batch.length), await productPeak()),
+    });
     const newest = checkpoints.at(-1);
     if (newest !== undefined) run.resume(newest);
     else if (start.momenta) optimizer.restore(start.momenta.state, start.momenta.updates);
+    run.owned = cleanup.move();
     return run;
   }
 
@@ -103,31 +112,33 @@ export class Run implements Disposable {
   emit(event: TrainingEvent): void {
     const alarms = event.type === "step" ? this.alarmsOf(event) : [];
     for (const told of [event, ...alarms]) {
-      for (const observer of this.options.observers ?? []) observer.observe(told);
+      for (const observer of this.parts.options.observers ?? []) observer.observe(told);
     }
   }
 
   /** Trains on the step's batches and tells the observers. */
   async takeStep(): Promise<void> {
-    const { recipe, method, parameters, optimizer } = this;
+    const { recipe, parameters } = this;
+    const { method, optimizer, model, batches, timer } = this.parts;
     if (method.enter(this.step, parameters)) optimizer.reset();
     const plan = method.at(this.step);
-    this.timer.begin();
+    timer.begin();
     const done = await trainingStep({
       recipe,
-      model: this.model,
+      model,
       parameters,
-      trained: trainedNames(recipe, this.model.config),
+      trained: trainedNames(recipe, model.config),
       optimizer,
-      batches: this.batches,
+      batches,
       method,
       plan,
       step: this.step,
     });
     this.step++;
+    this.perplexity = undefined;
     this.tokens += done.tokens;
     this.skipped = done.finite ? 0 : this.skipped + 1;
-    const speed = this.timer.end(done.tokens, recipe.steps - this.step);
+    const speed = timer.end(done.tokens, recipe.steps - this.step);
     if (!done.finite) {
       const message = `Step ${this.step} gave a loss of ${done.losses.loss} and a gradient norm of ${done.gradientNorm}; it was left out.`;
       this.emit({ type: "alarm", step: this.step, code: "not-a-number", message });
@@ -161,14 +172,14 @@ export class Run implements Disposable {
     const state: CheckpointState = {
       step: this.step,
       tokens: this.tokens,
-      updates: this.optimizer.updates,
+      updates: this.parts.optimizer.updates,
       skipped: this.skipped,
       perplexity: this.perplexity,
       recipe: this.recipe,
-      fields: this.start.fields,
-      tokenizerFrom: this.start.tokenizerFrom,
+      fields: this.parts.start.fields,
+      tokenizerFrom: this.parts.start.tokenizerFrom,
     };
-    const path = writeCheckpoint(folder, this.parameters, this.optimizer, state);
+    const path = writeCheckpoint(folder, this.parameters, this.parts.optimizer, state);
     this.checkpointed = this.step;
     pruneCheckpoints(folder, this.recipe.checkpoint.keep);
     this.emit({ type: "checkpoint", step: this.step, path });
@@ -176,11 +187,11 @@ export class Run implements Disposable {
 
   /** @returns the model's folder */
   async export(): Promise<string> {
-    return exportModel(this.recipe.output, this.parameters, this.start, this.method.retrofit);
+    return exportModel(this.recipe.output, this.parameters, this.parts.start, this.parts.method.retrofit);
   }
 
   dispose(): void {
-    this.cleanup[Symbol.dispose]();
+    this.owned?.[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
@@ -188,8 +199,9 @@ export class Run implements Disposable {
   }
 
   private async evaluate(): Promise<void> {
-    const result = await this.evaluator.evaluate(this.parameters, this.method, this.step);
-    const counts = this.method.at(Math.max(0, this.step - 1)).stage === this.method.at(this.recipe.steps - 1).stage;
+    const result = await this.parts.evaluator.evaluate(this.parameters, this.parts.method, this.step);
+    const counts =
+      this.parts.method.at(Math.max(0, this.step - 1)).stage === this.parts.method.at(this.recipe.steps - 1).stage;
     const best = counts ? bestCheckpoint(join(this.recipe.output, "checkpoints")) : undefined;
     const lowest = best === undefined ? undefined : readCheckpointState(best).perplexity;
     this.perplexity = counts ? result.perplexity : undefined;
@@ -211,7 +223,7 @@ export class Run implements Disposable {
           "Use the same recipe, or another output folder (model.from may name a checkpoint to start from).",
       );
     }
-    const state = readCheckpoint(path, this.parameters, this.optimizer);
+    const state = readCheckpoint(path, this.parameters, this.parts.optimizer);
     this.step = state.step;
     this.tokens = state.tokens;
     this.skipped = state.skipped;

@@ -31,13 +31,16 @@ const configOf = (kvHeads: number, retrofit: Record<string, unknown> | undefined
     ...(retrofit && { kvfold: retrofit }),
   });
 
-/** New weights whose decision neurons are far larger than they start, so that tokens are decided both ways. */
+/**
+ * New weights whose decision neurons, which a retrofitted model has, are far larger than they start, so that tokens are
+ * decided both ways.
+ */
 function decidingParameters(config: ModelConfig, seed: number): Parameters {
   const { headDim, hiddenSize } = config;
   const initial = Parameters.initial(config, seed);
   const channel = config.retrofit?.neuron === "first" ? 0 : headDim - 1;
   const scaled = Parameters.make(config, (name) => {
-    const factor = /k_proj/.test(name) ? 10 : /q_proj/.test(name) ? 5 : 1;
+    const factor = !config.retrofit ? 1 : /k_proj/.test(name) ? 10 : /q_proj/.test(name) ? 5 : 1;
     const values = initial.get(name).dataSync<"float32">();
     return values.map((x, i) => (Math.floor(i / hiddenSize) % headDim === channel ? x * factor : x));
   });
