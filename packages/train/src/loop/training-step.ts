@@ -97,6 +97,7 @@ class StepSum {
           seed: recipe.seed,
           step,
           sequence: part * recipe.batch.rows,
+          recompute: recipe.recompute ? trained : undefined,
         },
         crossEntropyWeight: recipe.distill?.crossEntropy ?? 1,
         extra: [
