@@ -1,4 +1,5 @@
 import { KvfoldError } from "@kvfold/core";
+import { checkLearnedOptions, specOf, withDefaults } from "./learned-options.js";
 
 /** How a model was retrofitted with DMC, and how to run it. */
 export interface DmcOptions {
@@ -58,17 +59,13 @@ const defaults: ResolvedDmcOptions = {
 /** Largest window: a lane's ring of 2 x headDim + 1 numbers a token is allocated in full. */
 const maxWindow = 1 << 16;
 
-/** Largest forced ratio of a lane. */
-export const maxForcedRatio = 16;
-
 /**
  * Fills in the defaults of {@link DmcOptions} and checks every value.
  *
  * @throws KvfoldError `dmc-options` for options out of range
  */
 export function resolveDmcOptions(options: DmcOptions): ResolvedDmcOptions {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const resolved: ResolvedDmcOptions = { ...defaults, ...given };
+  const resolved = withDefaults(options, defaults);
   check(resolved);
   if (resolved.force !== undefined && options.threshold !== undefined) {
     refuse("dmc force makes the decisions itself, so a threshold has no effect: give one of the two.");
@@ -78,33 +75,17 @@ export function resolveDmcOptions(options: DmcOptions): ResolvedDmcOptions {
 
 /** The SPEC of these options: `dmc`, or `dmc:` and every option that differs from its default. */
 export function dmcName(options: ResolvedDmcOptions): string {
-  const written = (value: ResolvedDmcOptions[keyof ResolvedDmcOptions]) =>
-    Array.isArray(value) && value.length > 0 ? value.join("+") : typeof value === "object" ? "none" : `${value}`;
-  const parts = (Object.keys(defaults) as (keyof ResolvedDmcOptions)[])
-    .filter((key) => options[key] !== defaults[key])
-    .map((key) => `${key}=${written(options[key])}`);
-  return parts.length === 0 ? "dmc" : `dmc:${parts.join(",")}`;
+  return specOf("dmc", options, defaults);
 }
 
 function check(options: ResolvedDmcOptions): void {
-  const { neuron, offset, epsilon, window, threshold, layers, granularity, targetRatio, force } = options;
-  if (neuron !== "first" && neuron !== "last") refuse(`dmc neuron must be 'first' or 'last'; got '${neuron}'.`);
-  if (!Number.isFinite(offset)) refuse(`dmc offset must be a number; got ${offset}.`);
+  checkLearnedOptions("dmc", options, refuse);
+  const { epsilon, window, threshold } = options;
   if (!(epsilon >= 0 && epsilon < 1)) refuse(`dmc epsilon must lie in 0..1; got ${epsilon}.`);
   if (window !== null && !(Number.isInteger(window) && window >= 1 && window <= maxWindow)) {
     refuse(`dmc window must be a positive integer up to ${maxWindow}, or none for whole segments; got ${window}.`);
   }
   if (!(threshold > 0 && threshold < 1)) refuse(`dmc threshold must lie between 0 and 1; got ${threshold}.`);
-  const badLayer = layers?.find((layer) => !Number.isInteger(layer) || layer < 0);
-  if (badLayer !== undefined) refuse(`dmc layers must be layer numbers from 0; got ${badLayer}.`);
-  if (granularity !== "head" && granularity !== "layer") {
-    refuse(`dmc granularity must be 'head' or 'layer'; got '${granularity}'.`);
-  }
-  if (!(targetRatio >= 1 && Number.isFinite(targetRatio)))
-    refuse(`dmc targetRatio must be at least 1; got ${targetRatio}.`);
-  if (force !== undefined && !(force >= 1 && force <= maxForcedRatio)) {
-    refuse(`dmc force must lie in 1..${maxForcedRatio} tokens per entry; got ${force}.`);
-  }
 }
 
 /** @throws KvfoldError `dmc-options` */

@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { randomInputs } from "../test/random-inputs.js";
 import { dmc } from "./dmc.js";
-import { maxForcedRatio } from "./dmc-options.js";
 import { forcedDensities, forcedEntries, forcedMerge } from "./forced-decisions.js";
+import { maxForcedRatio } from "./learned-options.js";
 
 beforeAll(async () => {
   await chooseBackend({ prefer: "cpu" });

@@ -1,6 +1,6 @@
 import { type LayerShape, type Step, stepTensor } from "@kvfold/kv-cache";
 import type { Tensor3D } from "@tensorflow/tfjs-core";
-import { maxForcedRatio } from "./dmc-options.js";
+import { maxForcedRatio } from "./learned-options.js";
 
 const golden = (Math.sqrt(5) - 1) / 2;
 

@@ -1,5 +1,5 @@
 import { KvfoldError } from "@kvfold/core";
-import { maxForcedRatio } from "../dmc-options.js";
+import { checkLearnedOptions, specOf, withDefaults } from "../learned-options.js";
 
 /** How a model was retrofitted with DMS, and how to run it. */
 export interface DmsOptions {
@@ -56,39 +56,22 @@ const maxDelay = 1 << 24;
  * @throws KvfoldError `dms-options` for options out of range
  */
 export function resolveDmsOptions(options: DmsOptions): ResolvedDmsOptions {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const resolved: ResolvedDmsOptions = { ...defaults, ...given };
+  const resolved = withDefaults(options, defaults);
   check(resolved);
   return resolved;
 }
 
 /** The SPEC of these options: `dms`, or `dms:` and every option that differs from its default. */
 export function dmsName(options: ResolvedDmsOptions): string {
-  const written = (value: ResolvedDmsOptions[keyof ResolvedDmsOptions]) =>
-    typeof value === "object" ? (value.length > 0 ? value.join("+") : "none") : `${value}`;
-  const parts = (Object.keys(defaults) as (keyof ResolvedDmsOptions)[])
-    .filter((key) => options[key] !== defaults[key])
-    .map((key) => `${key}=${written(options[key])}`);
-  return parts.length === 0 ? "dms" : `dms:${parts.join(",")}`;
+  return specOf("dms", options, defaults);
 }
 
 function check(options: ResolvedDmsOptions): void {
-  const { neuron, logitScale, offset, delay, layers, granularity, targetRatio, force } = options;
-  if (neuron !== "first" && neuron !== "last") refuse(`dms neuron must be 'first' or 'last'; got '${neuron}'.`);
+  checkLearnedOptions("dms", options, refuse);
+  const { logitScale, delay } = options;
   if (!(logitScale > 0 && Number.isFinite(logitScale))) refuse(`dms logitScale must be positive; got ${logitScale}.`);
-  if (!Number.isFinite(offset)) refuse(`dms offset must be a number; got ${offset}.`);
   if (!(Number.isInteger(delay) && delay >= 0 && delay <= maxDelay)) {
     refuse(`dms delay must be a whole number of tokens from 0 to ${maxDelay}; got ${delay}.`);
-  }
-  const badLayer = layers?.find((layer) => !Number.isInteger(layer) || layer < 0);
-  if (badLayer !== undefined) refuse(`dms layers must be layer numbers from 0; got ${badLayer}.`);
-  if (granularity !== "head" && granularity !== "layer") {
-    refuse(`dms granularity must be 'head' or 'layer'; got '${granularity}'.`);
-  }
-  if (!(targetRatio >= 1 && Number.isFinite(targetRatio)))
-    refuse(`dms targetRatio must be at least 1; got ${targetRatio}.`);
-  if (force !== undefined && !(force >= 1 && force <= maxForcedRatio)) {
-    refuse(`dms force must lie in 1..${maxForcedRatio} tokens per entry; got ${force}.`);
   }
 }
 

@@ -44,6 +44,8 @@ interface RunParts {
   readonly method: TrainingMethod;
   readonly teacher: Teacher | undefined;
   readonly optimizer: Optimizer;
+  /** Names of the weights that learn. */
+  readonly trained: readonly string[];
   readonly batches: BatchSource;
   readonly evaluator: Evaluator;
   readonly timer: StepTimer;
@@ -104,6 +106,7 @@ export class Run implements Disposable {
       method,
       teacher,
       optimizer,
+      trained: trainedNames(recipe, config),
       batches: data.source,
       evaluator: new Evaluator(recipe, start.tokenizer, data.heldOut),
       timer: new StepTimer(trainingFlops(config, recipe.batch.length), await productPeak()),
@@ -126,7 +129,7 @@ export class Run implements Disposable {
   /** Trains on the step's batches and tells the observers. */
   async takeStep(): Promise<void> {
     const { recipe, parameters } = this;
-    const { method, teacher, optimizer, model, batches, timer } = this.parts;
+    const { method, teacher, optimizer, model, trained, batches, timer } = this.parts;
     if (method.enter(this.step, parameters)) optimizer.reset();
     const plan = method.at(this.step);
     timer.begin();
@@ -134,7 +137,7 @@ export class Run implements Disposable {
       recipe,
       model,
       parameters,
-      trained: trainedNames(recipe, model.config),
+      trained,
       optimizer,
       batches,
       method,

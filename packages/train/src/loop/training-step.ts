@@ -1,3 +1,4 @@
+import { type DecisionStatistics, decisionStatistics } from "@kvfold/dmc";
 import * as tf from "@tensorflow/tfjs-core";
 import type { BatchSource, TrainingBatch } from "../data/batch.js";
 import type { StepPlan, TrainingMethod } from "../method/method.js";
@@ -35,7 +36,7 @@ export interface TrainingStepResult {
     readonly compressionLoss?: number;
     readonly distillationLoss?: number;
   };
-  readonly decisions: { readonly ratio?: number; readonly merged?: number[][] };
+  readonly decisions: Partial<DecisionStatistics>;
   readonly gradientNorm: number;
   readonly learningRate: number;
 }
@@ -58,7 +59,7 @@ export async function trainingStep(inputs: TrainingStepInputs): Promise<Training
     const byName = new Map(trained.map((name, i) => [name, sum.gradients[i] as tf.Tensor]));
     optimizer.update(parameters, byName, factor, scale);
   }
-  const decisions = await sum.decisions();
+  const decisions = await sum.decisions(recipe.batch.length);
   sum.dispose();
   return {
     tokens: parts.reduce((total, batch) => total + batch.tokens.length, 0),
@@ -74,7 +75,8 @@ export async function trainingStep(inputs: TrainingStepInputs): Promise<Training
 class StepSum {
   gradients: tf.Tensor[] = [];
   private readonly scalars = new Map<string, tf.Scalar>();
-  private merged: tf.Tensor2D | undefined;
+  /** Of each part, `[layers, kvHeads]`. */
+  private readonly merged: tf.Tensor2D[] = [];
 
   add(inputs: TrainingStepInputs, batch: TrainingBatch, part: number, totalWeight: number): void {
     const { recipe, method, teacher, plan, model, parameters, trained, step } = inputs;
@@ -129,12 +131,7 @@ class StepSum {
     this.scalar("loss", made.loss);
     this.scalar("crossEntropy", made.crossEntropy);
     for (const { name, value } of made.extra) this.scalar(name, value);
-    if (merged) {
-      const scaled = tf.mul(merged, share) as tf.Tensor2D;
-      const before = this.merged;
-      this.merged = before ? tf.add(before, scaled) : scaled;
-      tf.dispose(before ? [merged, before, scaled] : [merged]);
-    }
+    if (merged) this.merged.push(merged);
   }
 
   async losses(): Promise<TrainingStepResult["losses"]> {
@@ -143,16 +140,13 @@ class StepSum {
     return values as unknown as TrainingStepResult["losses"];
   }
 
-  async decisions(): Promise<TrainingStepResult["decisions"]> {
-    if (this.merged === undefined) return {};
-    const merged = await this.merged.array();
-    const all = merged.flat();
-    const mean = all.reduce((a, b) => a + b, 0) / all.length;
-    return { merged, ratio: 1 / Math.max(1 - mean, 1e-6) };
+  async decisions(tokens: number): Promise<TrainingStepResult["decisions"]> {
+    if (this.merged.length === 0) return {};
+    return decisionStatistics(await Promise.all(this.merged.map((part) => part.array())), tokens);
   }
 
   dispose(): void {
-    tf.dispose([...this.gradients, ...this.scalars.values(), ...(this.merged ? [this.merged] : [])]);
+    tf.dispose([...this.gradients, ...this.scalars.values(), ...this.merged]);
   }
 
   private scalar(name: string, value: tf.Scalar): void {

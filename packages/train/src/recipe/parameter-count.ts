@@ -1,19 +1,17 @@
 import type { ModelConfig } from "@kvfold/models";
+import { parameterShapes } from "../model/parameter-shapes.js";
 
 /** Weights of one layer that multiply a token: projections of attention, and the MLP. */
 export function layerMatrixParameters(config: ModelConfig): number {
-  const { hiddenSize, intermediateSize, queryHeads, kvHeads, headDim } = config;
-  return hiddenSize * headDim * (2 * queryHeads + 2 * kvHeads) + 3 * hiddenSize * intermediateSize;
+  const inLayer = [...parameterShapes(config)].filter(([name]) => name.startsWith("model.layers.0."));
+  return valuesIn(inLayer.map(([, shape]) => shape).filter(({ length }) => length === 2));
 }
 
 /** All weights of a model, as its file holds them: tied embeddings once, norms and biases counted. */
 export function parameterCount(config: ModelConfig): number {
-  const { hiddenSize, intermediateSize, layers, queryHeads, kvHeads, headDim, vocabSize } = config;
-  const biases =
-    (config.attentionBias.qkv ? headDim * (queryHeads + 2 * kvHeads) : 0) +
-    (config.attentionBias.o ? hiddenSize : 0) +
-    (config.mlpBias ? 2 * intermediateSize + hiddenSize : 0);
-  const norms = (config.extraNorms ? 4 : 2) * hiddenSize + (config.qkNorm ? 2 * headDim : 0);
-  const embeddings = (config.tiedEmbeddings ? 1 : 2) * vocabSize * hiddenSize;
-  return embeddings + layers * (layerMatrixParameters(config) + biases + norms) + hiddenSize;
+  return valuesIn([...parameterShapes(config).values()]);
+}
+
+function valuesIn(shapes: readonly (readonly number[])[]): number {
+  return shapes.reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);
 }
