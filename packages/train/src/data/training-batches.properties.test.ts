@@ -106,7 +106,10 @@ describe("batches of any options", () => {
       streamOf(run).read(0, tokens);
       const pairs = new Set(Array.from(tokens, (token, i) => `${token} ${tokens[i + 1]}`));
       for (const { tokens, labels } of batchesOf({ ...run, recall: undefined })) {
-        for (const [i, label] of labels.entries()) if (label >= 0) expect(pairs).toContain(`${tokens[i]} ${label}`);
+        for (const [i, label] of labels.entries()) {
+          const opens = i % run.length === 0 && tokens[i] === 0; // every second window does, wherever it lies
+          if (label >= 0 && !opens) expect(pairs).toContain(`${tokens[i]} ${label}`);
+        }
       }
     });
   });
