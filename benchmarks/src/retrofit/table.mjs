@@ -21,10 +21,9 @@ if (folder === undefined) {
 }
 const { detail } = await chooseBackend({ prefer: "native" });
 const heldOut = new Int32Array(Number(heldOutTokens));
-{
-  using shard = openShard(shardPath);
-  shard.read(shard.length - 200_000, heldOut); // the last 200,000 tokens are never trained on
-}
+const shard = openShard(shardPath);
+shard.read(shard.length - 200_000, heldOut); // the last 200,000 tokens are never trained on
+shard.close();
 const recallCells = { facts: [1, 2, 4, 8], distances: [0, 32, 96], samples: 32, seed: 1_000_000 };
 const textWindow = 1024;
 

@@ -34,7 +34,7 @@ export function program(): Command {
   const kvfold = new Command("kvfold")
     .description("Language models with a swappable, measured key-value cache.")
     .version(version)
-    .usage("<command> [arguments]")
+    .usage("<command> [arguments], or kvfold <command> --help for its options")
     .helpCommand(false)
     .configureHelp({
       subcommandTerm: (command) => `${command.name()} ${command.usage().replace("[options]", "").trim()}`,
@@ -43,7 +43,6 @@ export function program(): Command {
     .addHelpText(
       "after",
       "\nMODEL is a Hugging Face folder, a .gguf file, a hub id (owner/name), or demo.\n" +
-        "'kvfold <command> --help' shows the options of a command.\n" +
         "Exit codes: 0 done, 1 failed, 2 wrong command line, 130 stopped by Ctrl-C.",
     );
   for (const make of commands) {

@@ -3,13 +3,15 @@ import type { PickleFail, PickleValue } from "./pickle-values.js";
 
 /** Real checkpoints take some 50 per tensor, and 700 per data-parallel rank for its random state. */
 const MAX_STEPS = 1 << 21;
-/** Tuples, lists, strings and objects; a dict counts as {@link DICT_COST}. */
+/** Tuples, lists, strings, long integers; larger ones count as {@link LARGE_COST}. */
 const MAX_OBJECTS = 1 << 20;
 const MAX_MEMO = 1 << 20;
 const MAX_GLOBAL_NAME = 200;
+/** Random states have words of 5 bytes, counts of operations some 10. */
+const MAX_INTEGER_BYTES = 16;
 
-/** What an empty dict costs of the budget of objects, since a map takes that much more memory than a list. */
-export const DICT_COST = 4;
+/** What a dict, a global or the result of a call costs of the budget of objects: they take more memory than a list. */
+export const LARGE_COST = 4;
 
 /**
  * Stack, marks, memo and position of a pickle that is being read. Memory is bounded by budgets, since a few bytes of a
@@ -116,11 +118,19 @@ export class PickleMachine {
     return this.#view.getFloat64(this.#take(8), false);
   }
 
-  /** A signed little-endian integer of `length` bytes. */
+  /** A signed little-endian integer of `length` bytes; those of more than 6 count as objects, since they become bigints. */
   integer(length: number): number | bigint {
+    if (length > MAX_INTEGER_BYTES) this.fail(`it has an integer of ${length} bytes`);
     const start = this.#take(length);
+    const byte = (i: number) => this.#bytes[start + i] as number;
+    if (length <= 6) {
+      let value = 0;
+      for (let i = length - 1; i >= 0; i--) value = value * 256 + byte(i);
+      return length > 0 && byte(length - 1) >= 128 ? value - 256 ** length : value;
+    }
+    this.spend(1);
     let value = 0n;
-    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.#bytes[start + i] as number);
+    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(byte(i));
     const signed = BigInt.asIntN(8 * length, value);
     const number = Number(signed);
     return Number.isSafeInteger(number) ? number : signed;

@@ -1,6 +1,6 @@
 import { quoted } from "@kvfold/core";
 import { PICKLE_GLOBALS, persistentStorage } from "./pickle-globals.js";
-import { DICT_COST, type PickleMachine } from "./pickle-machine.js";
+import { LARGE_COST, type PickleMachine } from "./pickle-machine.js";
 import { describePickle, PickleDict, PickleGlobal, PickleObject, type PickleValue } from "./pickle-values.js";
 
 /** Protocol of `torch.save`. */
@@ -29,7 +29,7 @@ const LISTED: readonly (readonly [code: string, run: Run])[] = [
   ["]", (machine) => pushNew(machine, [])],
   ["a", (machine) => append(machine, [machine.pop()])],
   ["e", (machine) => append(machine, machine.popToMark())],
-  ["}", (machine) => pushNew(machine, new PickleDict(), DICT_COST)],
+  ["}", (machine) => pushNew(machine, new PickleDict(), LARGE_COST)],
   ["s", (machine) => setItems(machine, [machine.pop(), machine.pop()].reverse())],
   ["u", (machine) => setItems(machine, machine.popToMark())],
   ["q", (machine) => machine.remember(machine.u8())],
@@ -85,7 +85,7 @@ function pushGlobal(machine: PickleMachine): void {
   if (rule === undefined) {
     machine.fail(`it names ${quoted(full)}, which no Megatron checkpoint needs and which may stand for any code`);
   }
-  pushNew(machine, new PickleGlobal(full, rule));
+  pushNew(machine, new PickleGlobal(full, rule), LARGE_COST);
 }
 
 function reduce(machine: PickleMachine): void {
@@ -94,7 +94,7 @@ function reduce(machine: PickleMachine): void {
   const call = callable instanceof PickleGlobal ? callable.rule.call : undefined;
   if (call === undefined) machine.fail(`it calls ${describePickle(callable)}, which is no function`);
   if (!Array.isArray(args)) machine.fail(`it calls a function with ${describePickle(args)}`);
-  pushNew(machine, call(args, machine.fail), DICT_COST);
+  pushNew(machine, call(args, machine.fail), LARGE_COST);
 }
 
 function newObject(machine: PickleMachine): void {

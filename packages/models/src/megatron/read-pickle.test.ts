@@ -47,6 +47,9 @@ describe("readPickle", () => {
     expect(read(bytes("\x8a\x00"))).toBe(0);
     expect(read(bytes("\x8a\x05\x00\x00\x00\x80\x00"))).toBe(2 ** 31);
     expect(read(bytes("\x8a\x01\xff"))).toBe(-1);
+    expect(read(bytes("\x8a\x02\x00\x80"))).toBe(-(2 ** 15));
+    expect(read(bytes("\x8a\x06\xfe\xff\xff\xff\xff\x7f"))).toBe(2 ** 47 - 2);
+    expect(read(bytes("\x8a\x07\xfe\xff\xff\xff\xff\xff\xff"))).toBe(-2);
     expect(read(bytes("\x8a\x09", new Uint8Array(8), "\x01"))).toBe(2n ** 64n);
     expect(plain(read(write.dict({ a: int(1), __proto__x: str("b") })))).toEqual({
       dict: [
@@ -133,6 +136,7 @@ describe("readPickle", () => {
     ["an open mark in the end", pickle(bytes("N(N")), /ends with more than one value/],
     ["nothing in the end", pickle(bytes("")), /takes a value from an empty stack/],
     ["bytes after its end", bytes(pickle(bytes("N")), "N"), /1 bytes follow its end/],
+    ["an integer of 17 bytes", pickle(bytes("\x8a\x11", new Uint8Array(17))), /has an integer of 17 bytes/],
     ["a string longer than the file", pickle(str("a", 0xffffffff)), /ends in the middle \(truncated\?\)/],
     ["a string that is not UTF-8", pickle(bytes("X\x01\x00\x00\x00\xff")), /a string is not UTF-8/],
     ["a name without an end", pickle(bytes("c", "a".repeat(5000))), /the name of a global does not end/],

@@ -105,6 +105,7 @@ describe("batches of any options", () => {
       const tokens = new Int32Array(run.tokens - run.heldOut);
       streamOf(run).read(0, tokens);
       const pairs = new Set(Array.from(tokens, (token, i) => `${token} ${tokens[i + 1]}`));
+      for (const token of tokens) pairs.add(`${streamOf(run).beginId} ${token}`); // rows may open with a begin token
       for (const { tokens, labels } of batchesOf({ ...run, recall: undefined })) {
         for (const [i, label] of labels.entries()) {
           const opens = i % run.length === 0 && tokens[i] === 0; // every second window does, wherever it lies

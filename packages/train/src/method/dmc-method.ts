@@ -1,56 +1,17 @@
-import {
-  blankingFactor,
-  compressionLoss,
-  type DmcOptions,
-  dmc,
-  dmcForTraining,
-  makeRelaxation,
-  mergedParts,
-  ratioSchedule,
-} from "@kvfold/dmc";
-import { full } from "@kvfold/kv-cache";
+import { type DmcOptions, decisionChannel, dmc, dmcForTraining } from "@kvfold/dmc";
 import type { ModelConfig } from "@kvfold/models";
-import * as tf from "@tensorflow/tfjs-core";
 import type { DmcMethodRecipe } from "../recipe/recipe.js";
-import { blankNeuron } from "./blank-neuron.js";
-import type { Auxiliary, TrainingMethod } from "./method.js";
+import type { TrainingMethod } from "./method.js";
+import { stagedMethod } from "./staged-method.js";
 
-/**
- * The retrofit of Dynamic Memory Compression in three stages (Nawrot et al. 2024): `blank` takes the decision neuron of
- * keys and queries away little by little, then sets its weights to 0; `ramp` raises the compression ratio that the
- * one-sided loss asks for from 1 to `cr`; `solidify` holds it there.
- */
-export function dmcMethod(recipe: DmcMethodRecipe, config: ModelConfig): TrainingMethod {
-  const { cr, neuron, offset, window, granularity, temperature, lossWeight, lossScope } = recipe;
-  const { blank, ramp } = recipe.stages;
-  const channel = neuron === "first" ? 0 : config.headDim - 1;
+/** The retrofit of Dynamic Memory Compression (Nawrot et al. 2024): all heads of keys and queries give the neuron away. */
+export function dmcMethod(recipe: DmcMethodRecipe, config: Pick<ModelConfig, "headDim">): TrainingMethod {
+  const { cr, neuron, offset, window, granularity, temperature } = recipe;
   const options: DmcOptions = { neuron, offset, window, granularity, targetRatio: cr };
-  const relaxation = makeRelaxation(recipe.relaxation, { temperature, firstStep: blank, rampSteps: ramp });
-  const learning = dmcForTraining(options, relaxation);
-  const ratioAt = ratioSchedule({ to: cr, steps: ramp });
-  return {
-    at(step) {
-      if (step >= blank) {
-        const stage = step < blank + ramp ? "ramp" : "solidify";
-        return { stage, policy: learning, targetRatio: ratioAt(step - blank) };
-      }
-      const borrowed = { channel, queries: "all", keys: true } as const;
-      const fading = { borrowed, borrowedFactor: blankingFactor(step, blank) };
-      return { stage: "blank", policy: full(), fading };
-    },
-    compressionLoss(auxiliary, { targetRatio }) {
-      if (targetRatio === undefined) return undefined;
-      return tf.mul(compressionLoss(decisions(auxiliary), { ratio: targetRatio, scope: lossScope }), lossWeight);
-    },
-    merged(auxiliary) {
-      const alpha = decisions(auxiliary);
-      return alpha.length === 0 ? undefined : mergedParts(alpha);
-    },
-    enter(step, parameters) {
-      if (blank === 0 || step !== blank) return false;
-      blankNeuron(parameters, channel);
-      return true;
-    },
+  return stagedMethod(recipe, {
+    borrowed: { channel: decisionChannel(neuron, config.headDim), queries: "all", keys: true },
+    learning: (relaxation) => dmcForTraining(options, relaxation),
+    inference: dmc(options),
     retrofit: {
       method: "dmc",
       neuron,
@@ -62,10 +23,5 @@ export function dmcMethod(recipe: DmcMethodRecipe, config: ModelConfig): Trainin
       layers: undefined,
       granularity,
     },
-    inference: (step) => (step <= blank ? full() : dmc(options)),
-  };
-}
-
-function decisions(auxiliary: Auxiliary): tf.Tensor3D[] {
-  return auxiliary.flatMap(({ alpha }) => (alpha === undefined ? [] : [alpha as tf.Tensor3D]));
+  });
 }
