@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { KvfoldError } from "@kvfold/core";
 import type { ModelConfig } from "@kvfold/models";
-import type { BatchSource } from "../data/batch.js";
-import { openTrainingData } from "../data/open-training-data.js";
+import { openTrainingData, type TrainingData } from "../data/open-training-data.js";
 import type { TrainingMethod } from "../method/method.js";
 import { openMethod } from "../method/open-method.js";
 import type { Parameters } from "../model/parameters.js";
@@ -41,7 +40,7 @@ interface RunParts {
   readonly model: TrainingModel;
   readonly method: TrainingMethod;
   readonly optimizer: Optimizer;
-  readonly batches: BatchSource;
+  readonly data: TrainingData;
   readonly evaluator: Evaluator;
   readonly timer: StepTimer;
 }
@@ -97,7 +96,7 @@ export class Run implements Disposable {
       model,
       method,
       optimizer,
-      batches: data.source,
+      data,
       evaluator: new Evaluator(recipe, start.tokenizer, data.heldOut),
       timer: new StepTimer(trainingFlops(config, recipe.batch.length), await productPeak()),
     });
@@ -119,7 +118,7 @@ export class Run implements Disposable {
   /** Trains on the step's batches and tells the observers. */
   async takeStep(): Promise<void> {
     const { recipe, parameters } = this;
-    const { method, optimizer, model, batches, timer } = this.parts;
+    const { method, optimizer, model, data, timer } = this.parts;
     if (method.enter(this.step, parameters)) optimizer.reset();
     const plan = method.at(this.step);
     timer.begin();
@@ -129,7 +128,7 @@ export class Run implements Disposable {
       parameters,
       trained: trainedNames(recipe, model.config),
       optimizer,
-      batches,
+      batches: data.source,
       method,
       plan,
       step: this.step,
@@ -176,6 +175,7 @@ export class Run implements Disposable {
       skipped: this.skipped,
       perplexity: this.perplexity,
       recipe: this.recipe,
+      dataSha256: this.parts.data.sha256,
       fields: this.parts.start.fields,
       tokenizerFrom: this.parts.start.tokenizerFrom,
     };
@@ -221,6 +221,13 @@ export class Run implements Disposable {
         "resume-recipe",
         `${this.recipe.output} holds a run of another recipe: ${differences.join("; ")}. ` +
           "Use the same recipe, or another output folder (model.from may name a checkpoint to start from).",
+      );
+    }
+    if (saved.dataSha256 !== undefined && saved.dataSha256 !== this.parts.data.sha256) {
+      throw new KvfoldError(
+        "resume-data",
+        `The text of ${this.recipe.data.files.join(", ")} is not what the run of ${this.recipe.output} was trained on so far. ` +
+          "Bring it back, or choose another output folder (model.from may name a checkpoint to start from).",
       );
     }
     const state = readCheckpoint(path, this.parameters, this.parts.optimizer);
