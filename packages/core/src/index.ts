@@ -53,9 +53,11 @@ export { type RmsNormGradientInputs, rmsNormGradient } from "./kernels/rms-norm-
 export { type RopeInputs, rope } from "./kernels/rope.js";
 export { type ScatterAddRowsAttrs, type ScatterAddRowsInputs, scatterAddRows } from "./kernels/scatter-add-rows.js";
 export { batchMatMul } from "./ops/batch-matmul.js";
+export { type DivergenceInputs, divergence } from "./ops/divergence.js";
 export { gatherRows } from "./ops/gather-rows.js";
 export { matrixProduct } from "./ops/matrix-product.js";
 export { type ReadIntoBackend, readInto } from "./ops/read-into.js";
+export { recompute } from "./ops/recompute.js";
 export { rowsProduct } from "./ops/rows-product.js";
 export { type OwnGradient, withGradient } from "./ops/with-gradient.js";
 export { sharedRegistry } from "./registry/shared-registry.js";

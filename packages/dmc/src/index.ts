@@ -19,6 +19,7 @@ export type { SegmentBin, SegmentSummary } from "./report/segment-summary.js";
 export { blankingFactor } from "./training/blanking-factor.js";
 export { type CompressionLossOptions, compressionLoss } from "./training/compression-loss.js";
 export { type DecisionStatistics, decisionStatistics, mergedParts, ratioOf } from "./training/decision-statistics.js";
+export { type DistillationLossInputs, distillationLoss } from "./training/distillation-loss.js";
 export { dmcForTraining } from "./training/dmc-for-training.js";
 export { dmsForTraining } from "./training/dms-for-training.js";
 export { logisticNoise } from "./training/logistic-noise.js";

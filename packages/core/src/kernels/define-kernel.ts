@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { vectorJacobian } from "../ops/vector-jacobian.js";
 import { withGradient } from "../ops/with-gradient.js";
 
 /** Named tensor inputs of a kernel; an optional input that is absent is `undefined`. */
@@ -96,24 +97,12 @@ function referenceGradient<I extends KernelInputs, A extends object, O extends K
   differentiable: readonly (keyof I & string)[],
 ): Record<string, () => tf.Tensor> {
   const names = differentiable.filter((name) => inputs[name] !== undefined);
-  const loss = (...xs: tf.Tensor[]): tf.Scalar => {
+  const run = (...xs: tf.Tensor[]) => {
     const out = reference({ ...inputs, ...Object.fromEntries(names.map((name, i) => [name, xs[i]])) }, attrs);
-    const list = (Array.isArray(out) ? out : [out]) as tf.Tensor[];
-    const terms = list.map((y, i) => tf.sum(tf.mul(y, upstream[i] as tf.Tensor)));
-    return terms.reduce((a, b) => tf.add(a, b)) as tf.Scalar;
+    return (Array.isArray(out) ? out : [out]) as tf.Tensor[];
   };
+  const given = names.map((name) => inputs[name] as tf.Tensor);
   // Computed here and not on demand: the engine disposes everything that the computation of one input's gradient leaves.
-  const grads = withFreshTape(() => tf.grads(loss)(names.map((name) => inputs[name] as tf.Tensor)));
+  const grads = vectorJacobian(run, given, upstream);
   return Object.fromEntries(names.map((name, i) => [name, () => grads[i] as tf.Tensor]));
-}
-
-/** Takes gradients inside a backward pass: the engine has one tape at a time and drops it when a pass ends. */
-function withFreshTape<T>(run: () => T): T {
-  const { state } = tf.engine();
-  const outer = state.activeTape;
-  try {
-    return run();
-  } finally {
-    state.activeTape = outer as NonNullable<typeof outer>;
-  }
 }

@@ -13,6 +13,7 @@ import { hard } from "../relaxations/hard.js";
 import type { Relaxation } from "../relaxations/relaxation.js";
 import { compressionLoss } from "../training/compression-loss.js";
 import { mergedParts } from "../training/decision-statistics.js";
+import { distillationLoss } from "../training/distillation-loss.js";
 import { ratioSchedule, targetPart } from "../training/ratio-schedule.js";
 
 interface ScheduleCase {
@@ -31,7 +32,7 @@ interface LossCase {
 }
 
 /** Decisions by layers that the policy would own; retrofitted models here decide by a borrowed neuron. */
-const pending = { tensors: /^(adapter|kl)\./, reason: "needs eviction adapters, weights of a policy's own" };
+const pending = { tensors: /^adapter\./, reason: "needs eviction adapters, weights of a policy's own" };
 
 describeGolden(
   "dms.safetensors",
@@ -130,6 +131,20 @@ describeGolden(
         const found = compressionLoss([alpha as tf.Tensor3D], { ratio: target_cr });
         expect(found.dataSync()[0]).toBeCloseTo(loss, 6);
       }
+    });
+
+    it.each([
+      ["kl.as_documented", "teacher"],
+      ["kl.as_coded", "student"],
+    ] as const)("distillation, %s", (name, over) => {
+      const flat = (x: tf.Tensor) => tf.reshape(x, [-1, x.shape.at(-1) as number]) as tf.Tensor2D;
+      const teacher = flat(golden.tensor("kl.teacher_logits"));
+      const weights = tf.reshape(tf.cast(golden.tensor("kl.loss_mask"), "float32"), [-1]) as tf.Tensor1D;
+      const { value, grad } = tf.valueAndGrad((student) =>
+        distillationLoss({ student: flat(student), teacher, weights, over }),
+      )(golden.tensor("kl.student_logits"));
+      golden.close(name, tf.reshape(value, [1]), tolerances.logits);
+      golden.closeGradient(`${name}.d_student`, grad);
     });
 
     it("schedule of the ratio", () => {

@@ -48,7 +48,7 @@ export async function openStart(recipe: Recipe, resolveModel: (name: string) => 
 async function fromModel(path: string, recipe: Recipe): Promise<Start> {
   const files = await openModelFiles(path);
   try {
-    const fields = files.kind === "gguf" ? ggufFields(path) : jsonFields(join(path, "config.json"));
+    const fields = modelFields(files.kind, path);
     const tokenizer = await files.tokenizer();
     return { ...load(files.source, fields, recipe), tokenizer, tokenizerFrom: path };
   } finally {
@@ -71,6 +71,11 @@ function load(source: TensorSource, fields: Readonly<Record<string, unknown>>, {
   if (kvHeads === undefined) return { parameters: Parameters.load(source, config), fields };
   const pooled = { ...fields, num_key_value_heads: kvHeads };
   return { parameters: Parameters.load(poolKvHeads(source, config, kvHeads), parseConfig(pooled)), fields: pooled };
+}
+
+/** Fields of the `config.json` that a model has, or that stands for a `.gguf` file. */
+export function modelFields(kind: string, path: string): Record<string, unknown> {
+  return kind === "gguf" ? ggufFields(path) : jsonFields(join(path, "config.json"));
 }
 
 function ggufFields(path: string): Record<string, unknown> {

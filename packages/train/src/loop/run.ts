@@ -5,6 +5,7 @@ import { openTrainingData, type TrainingData } from "../data/open-training-data.
 import type { TrainingMethod } from "../method/method.js";
 import { openMethod } from "../method/open-method.js";
 import type { Parameters } from "../model/parameters.js";
+import type { Teacher } from "../model/teacher.js";
 import { TrainingModel } from "../model/training-model.js";
 import { muonNames, trainedNames } from "../optimizer/assignment.js";
 import { Optimizer } from "../optimizer/optimizer.js";
@@ -26,6 +27,7 @@ import { Cleanup } from "./cleanup.js";
 import { Evaluator } from "./evaluator.js";
 import { exportModel } from "./export-model.js";
 import { openStart, type Start } from "./open-start.js";
+import { openTeacher } from "./open-teacher.js";
 import { recipeDifferences } from "./recipe-differences.js";
 import { StepTimer } from "./step-timer.js";
 import { temporaryFolder } from "./temporary-folder.js";
@@ -39,6 +41,7 @@ interface RunParts {
   readonly start: Start;
   readonly model: TrainingModel;
   readonly method: TrainingMethod;
+  readonly teacher: Teacher | undefined;
   readonly optimizer: Optimizer;
   readonly data: TrainingData;
   readonly evaluator: Evaluator;
@@ -75,11 +78,14 @@ export class Run implements Disposable {
     }
     using cleanup = new Cleanup();
     const shardFolder = options.dryRun ? cleanup.use(temporaryFolder()).path : recipe.output;
-    const start = await openStart(recipe, options.resolveModel ?? (async (name) => name));
+    const resolveModel = options.resolveModel ?? (async (name: string) => name);
+    const start = await openStart(recipe, resolveModel);
     cleanup.use(start.parameters);
     const config: ModelConfig = start.parameters.config;
     const model = cleanup.use(new TrainingModel(config));
     const method = openMethod(recipe, config);
+    const teacher = await openTeacher(recipe, config, resolveModel);
+    if (teacher) cleanup.use(teacher);
     const optimizer = cleanup.use(new Optimizer(recipe.optimizer, muonNames(recipe, config)));
     const data = cleanup.use(
       await openTrainingData(recipe, {
@@ -95,6 +101,7 @@ export class Run implements Disposable {
       start,
       model,
       method,
+      teacher,
       optimizer,
       data,
       evaluator: new Evaluator(recipe, start.tokenizer, data.heldOut),
@@ -118,7 +125,7 @@ export class Run implements Disposable {
   /** Trains on the step's batches and tells the observers. */
   async takeStep(): Promise<void> {
     const { recipe, parameters } = this;
-    const { method, optimizer, model, data, timer } = this.parts;
+    const { method, teacher, optimizer, model, data, timer } = this.parts;
     if (method.enter(this.step, parameters)) optimizer.reset();
     const plan = method.at(this.step);
     timer.begin();
@@ -130,6 +137,7 @@ export class Run implements Disposable {
       optimizer,
       batches: data.source,
       method,
+      teacher,
       plan,
       step: this.step,
     });

@@ -3,6 +3,7 @@ import type { BatchSource, TrainingBatch } from "../data/batch.js";
 import type { StepPlan, TrainingMethod } from "../method/method.js";
 import { labelWeight, lossAndGradients, type PassResult } from "../model/loss-and-gradients.js";
 import type { Parameters } from "../model/parameters.js";
+import type { Teacher } from "../model/teacher.js";
 import type { TrainingModel } from "../model/training-model.js";
 import { globalNorm } from "../optimizer/global-norm.js";
 import { learningRateFactor } from "../optimizer/learning-rate.js";
@@ -18,6 +19,7 @@ export interface TrainingStepInputs {
   readonly optimizer: Optimizer;
   readonly batches: BatchSource;
   readonly method: TrainingMethod;
+  readonly teacher: Teacher | undefined;
   readonly plan: StepPlan;
   readonly step: number;
 }
@@ -31,6 +33,7 @@ export interface TrainingStepResult {
     readonly loss: number;
     readonly crossEntropy: number;
     readonly compressionLoss?: number;
+    readonly distillationLoss?: number;
   };
   readonly decisions: { readonly ratio?: number; readonly merged?: number[][] };
   readonly gradientNorm: number;
@@ -74,10 +77,11 @@ class StepSum {
   private merged: tf.Tensor2D | undefined;
 
   add(inputs: TrainingStepInputs, batch: TrainingBatch, part: number, totalWeight: number): void {
-    const { recipe, method, plan, model, parameters, trained, step } = inputs;
+    const { recipe, method, teacher, plan, model, parameters, trained, step } = inputs;
     const { layers, queryHeads, kvHeads, headDim } = model.config;
     const share = 1 / recipe.batch.accumulate;
     let merged: tf.Tensor2D | undefined;
+    const distillation = teacher?.term(batch, totalWeight, recipe.distill?.weight ?? 1);
     const made = tidied(() =>
       lossAndGradients({
         model,
@@ -93,8 +97,11 @@ class StepSum {
           seed: recipe.seed,
           step,
           sequence: part * recipe.batch.rows,
+          recompute: recipe.recompute ? trained : undefined,
         },
+        crossEntropyWeight: recipe.distill?.crossEntropy ?? 1,
         extra: [
+          ...(distillation === undefined ? [] : [distillation]),
           {
             name: "compressionLoss",
             term: ({ auxiliary }) => {
@@ -109,6 +116,7 @@ class StepSum {
         },
       }),
     );
+    distillation?.dispose();
     this.gradients =
       part === 0
         ? [...made.gradients]

@@ -21,7 +21,7 @@ export interface Pass {
   readonly plan: TrainingAttentionPlan;
   /** Sum of all label weights of the step: the cross-entropies of its parts add up to the step's mean. */
   readonly totalWeight: number;
-  /** Weight of the cross-entropy of the labels. Default 1. */
+  /** Weight of the cross-entropy of the labels. Default 1; with 0 it is only reported, and `extra` must give a term. */
   readonly crossEntropyWeight?: number;
   readonly extra: readonly ExtraLoss[];
   /** Reads tensors of the pass that are to be reported; called inside it. */
@@ -58,8 +58,9 @@ export function lossAndGradients(pass: Pass): PassResult {
     });
     mean = keep(ofLabels);
     extra = terms.map(({ name, value }) => ({ name, value: keep(value) }));
-    const weighted = pass.crossEntropyWeight === undefined ? ofLabels : tf.mul(ofLabels, pass.crossEntropyWeight);
-    return terms.reduce((sum, { value }) => tf.add(sum, value) as tf.Scalar, weighted as tf.Scalar);
+    const { crossEntropyWeight: weight = 1 } = pass;
+    const weighted = weight === 1 ? [ofLabels] : weight === 0 ? [] : [tf.mul(ofLabels, weight) as tf.Scalar];
+    return [...weighted, ...terms.map(({ value }) => value)].reduce((sum, value) => tf.add(sum, value));
   };
   const { value, grads } = tf.valueAndGrads(loss)(trained.map((name) => parameters.get(name)));
   return { loss: value as tf.Scalar, crossEntropy: mean as unknown as tf.Scalar, extra, gradients: grads };

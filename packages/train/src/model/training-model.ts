@@ -4,7 +4,8 @@ import type { ModelConfig } from "@kvfold/models";
 import * as tf from "@tensorflow/tfjs-core";
 import type { TrainingBatch } from "../data/batch.js";
 import type { Weights } from "./parameters.js";
-import { trainingLayer } from "./training-layer.js";
+import { recomputedLayer } from "./recomputed-layer.js";
+import { type TrainingLayerContext, trainingLayer } from "./training-layer.js";
 
 /** How attention goes in one training pass. */
 export interface TrainingAttentionPlan {
@@ -18,6 +19,8 @@ export interface TrainingAttentionPlan {
   readonly step: number;
   /** Index in the step of the batch's first row; rows of a step that is split into parts keep their noise. */
   readonly sequence: number;
+  /** Names of the weights that learn, where layers are to be computed again in the backward pass; absent: they are not. */
+  readonly recompute?: readonly string[] | undefined;
 }
 
 /** What {@link TrainingModel.hidden} gives. */
@@ -46,16 +49,25 @@ export class TrainingModel implements Disposable {
     const rowsOf = embedding({ table, ids: tf.tensor1d(batch.tokens, "int32") }, {}) as tf.Tensor2D;
     let x = (config.embeddingScale === 1 ? rowsOf : tf.mul(rowsOf, config.embeddingScale)) as tf.Tensor2D;
     const auxiliary = config.perLayer.map((layer, i) => {
-      const passed = trainingLayer(x, {
+      const prefix = `model.layers.${i}.`;
+      const context: TrainingLayerContext = {
         config,
         layer,
-        weights: (name) => weights(`model.layers.${i}.${name}`),
+        weights: (name) => weights(prefix + name),
         policy: plan.policies[i] as LayerPolicy,
         rope: layer.useRope ? (layer.ropeKind === "local" ? this.#ropeLocal : this.#rope) : undefined,
         rows,
         tokens,
         call: { documents, seed: plan.seed, step: plan.step, sequence: plan.sequence, ...plan.fading },
-      });
+      };
+      const learning = plan.recompute?.filter((name) => name.startsWith(prefix));
+      const passed = learning?.length
+        ? recomputedLayer(
+            x,
+            context,
+            learning.map((name) => name.slice(prefix.length)),
+          )
+        : trainingLayer(x, context);
       x = passed.out;
       return passed.auxiliary;
     });

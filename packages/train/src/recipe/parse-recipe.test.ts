@@ -102,6 +102,7 @@ describe("parseRecipe", () => {
       method: { kind: "dms", logitScale: 100, delay: 256 },
     });
     expect(parse(`${retrofit}method: { kind: dms }\ndistill: null\n`).distill).toBeUndefined();
+    expect(parse(`${retrofit}distill: { teacher: ./old }\n`).distill?.teacher).toBe("/recipes/old");
     expect(parse(`${retrofit}distill: { crossEntropy: 1 }\n`).distill).toEqual({ weight: 1, crossEntropy: 1 });
   });
 

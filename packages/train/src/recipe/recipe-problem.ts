@@ -21,7 +21,8 @@ export function checkRecipe(document: RecipeDocument, refuse: (key: string, mess
     if (model.tokenizer === undefined)
       refuse("model.tokenizer", "is missing; a new model takes the tokenizer of another");
     if (kind !== "pretrain") refuse("model.config", `is a new model, which is only for kind: pretrain, not ${kind}`);
-    if (distill) refuse("distill", "compares with the starting model, and a new model knows nothing yet");
+    if (distill && distill.teacher === undefined)
+      refuse("distill", "compares with the starting model, and a new model knows nothing yet: name a distill.teacher");
   }
 
   if (retrofit && cr === undefined) refuse("cr", "is missing; a retrofit needs a ratio to reach, such as 4");
@@ -30,6 +31,9 @@ export function checkRecipe(document: RecipeDocument, refuse: (key: string, mess
   if (kind === "uptrain" && kvHeads === undefined)
     refuse("kvHeads", "is missing; an uptrain pools KV heads to this number");
   if (kind !== "uptrain" && kvHeads !== undefined) refuse("kvHeads", `is only for kind: uptrain, not ${kind}`);
+
+  if (distill && distill.weight === 0 && distill.crossEntropy === 0)
+    refuse("distill.weight", "and crossEntropy are both 0: nothing is left to learn from");
 
   if (tokens !== undefined && steps !== undefined) refuse("steps", "and tokens are both there: keep one of them");
   if (!retrofit && tokens === undefined && steps === undefined) refuse("steps", "is missing; give steps or tokens");

@@ -93,6 +93,11 @@ const distill = optionalSection(
   {
     weight: withDefault(fromZero(), 1, "Weight of the divergence from the frozen starting model"),
     crossEntropy: withDefault(fromZero(), 0, "Weight of the plain cross-entropy beside it"),
+    teacher: computed(
+      text("a path or a hub id"),
+      "the starting model",
+      "Model to learn from; needed where the run starts from a checkpoint of a retrofit",
+    ),
   },
   "in dms { weight: 1, crossEntropy: 0 }, else none",
 );

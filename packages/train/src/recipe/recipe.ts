@@ -102,10 +102,12 @@ export interface ScheduleRecipe {
 }
 
 export interface DistillRecipe {
-  /** Weight of KL(teacher || student) against the frozen starting model. */
+  /** Weight of KL(teacher || student); the teacher is frozen and keeps its whole cache. */
   readonly weight: number;
   /** Weight of the plain cross-entropy beside it. */
   readonly crossEntropy: number;
+  /** Model to learn from; undefined: the one that the run starts from. */
+  readonly teacher: string | undefined;
 }
 
 export type MethodRecipe = DmcMethodRecipe | DmsMethodRecipe;

@@ -63,7 +63,7 @@ export function resolveRecipe(document: RecipeDocument, context: RecipeContext):
     },
     recompute: document.recompute,
     train: document.train,
-    distill: distillation(document),
+    distill: distillation(document, context),
     kvHeads: document.kvHeads,
     method: stages === undefined ? undefined : method(document, stages),
     checkpoint: { everySteps: checkpoint.everySteps ?? Math.min(500, Math.ceil(steps / 10)), keep: checkpoint.keep },
@@ -113,10 +113,14 @@ function runPlan(
   return { steps: stages.blank + stages.ramp + stages.solidify, stages };
 }
 
-function distillation({ kind, distill, method }: RecipeDocument): Recipe["distill"] {
-  if (distill !== undefined) return distill ?? undefined;
+function distillation({ kind, distill, method }: RecipeDocument, context: RecipeContext): Recipe["distill"] {
+  if (distill === null) return undefined;
+  if (distill !== undefined) {
+    const { teacher } = distill;
+    return { ...distill, teacher: teacher === undefined ? undefined : context.model(teacher, "distill.teacher") };
+  }
   // DMS is trained by distillation alone; DMC's paper uses none
-  return kind === "retrofit" && method?.kind === "dms" ? { weight: 1, crossEntropy: 0 } : undefined;
+  return kind === "retrofit" && method?.kind === "dms" ? { weight: 1, crossEntropy: 0, teacher: undefined } : undefined;
 }
 
 function method(document: RecipeDocument, { blank, ramp, solidify }: DialStages): MethodRecipe {
