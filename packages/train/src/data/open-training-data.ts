@@ -18,6 +18,8 @@ export interface TrainingData extends Disposable {
   readonly source: BatchSource;
   /** Tokens at the end of the stream. */
   readonly heldOut: Int32Array;
+  /** SHA-256, hex, that stands for all tokens: of the checksums in the shards' headers. */
+  readonly sha256: string;
 }
 
 /** Where a run's data and tokenizer come from. */
@@ -60,7 +62,8 @@ export async function openTrainingData(
     const source = trainingBatches({ ...batch, ...data, stream, seed, tokenizer: place.tokenizer });
     const heldOut = new Int32Array(data.heldOut);
     stream.read(stream.length - heldOut.length, heldOut);
-    return { source, heldOut, [Symbol.dispose]: close };
+    const sha256 = sha256Of(opened.map(({ tokensSha256 }) => tokensSha256));
+    return { source, heldOut, sha256, [Symbol.dispose]: close };
   } catch (error) {
     close();
     throw error;
@@ -82,13 +85,16 @@ async function shardOf(
   tokenizerSha: string,
   { folder, tokenizerFrom, signal }: TrainingDataPlace,
 ): Promise<string> {
-  const content = JSON.stringify([await filesSha256(texts), tokenizerSha, field, normalizeBlanks]);
-  const name = createHash("sha256").update(content).digest("hex").slice(0, 16);
+  const name = sha256Of([await filesSha256(texts), tokenizerSha, field, normalizeBlanks]).slice(0, 16);
   const path = join(folder, `data-${name}.kvtok`);
   if (existsSync(path)) return path; // shards appear whole or not at all
   mkdirSync(folder, { recursive: true });
   await tokenizeFiles(texts, tokenizerFrom, path, { field, normalizeBlanks, signal });
   return path;
+}
+
+function sha256Of(values: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(values)).digest("hex");
 }
 
 function checkTokenizer(

@@ -25,6 +25,8 @@ export interface CheckpointState {
   readonly perplexity?: number | undefined;
   /** What the run was made of: a resumed run must have the same. */
   readonly recipe: unknown;
+  /** Stands for the tokens that were read: a resumed run must read the same. */
+  readonly dataSha256?: string | undefined;
   /** Fields of the model's `config.json`, and where its tokenizer came from: a checkpoint can be a run's start. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly tokenizerFrom: string;

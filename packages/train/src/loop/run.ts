@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { KvfoldError } from "@kvfold/core";
 import type { ModelConfig } from "@kvfold/models";
-import type { BatchSource } from "../data/batch.js";
-import { openTrainingData } from "../data/open-training-data.js";
+import { openTrainingData, type TrainingData } from "../data/open-training-data.js";
 import type { TrainingMethod } from "../method/method.js";
 import { openMethod } from "../method/open-method.js";
 import type { Parameters } from "../model/parameters.js";
@@ -46,7 +45,7 @@ interface RunParts {
   readonly optimizer: Optimizer;
   /** Names of the weights that learn. */
   readonly trained: readonly string[];
-  readonly batches: BatchSource;
+  readonly data: TrainingData;
   readonly evaluator: Evaluator;
   readonly timer: StepTimer;
 }
@@ -107,7 +106,7 @@ export class Run implements Disposable {
       teacher,
       optimizer,
       trained: trainedNames(recipe, config),
-      batches: data.source,
+      data,
       evaluator: new Evaluator(recipe, start.tokenizer, data.heldOut),
       timer: new StepTimer(trainingFlops(config, recipe.batch.length), await productPeak()),
     });
@@ -129,7 +128,7 @@ export class Run implements Disposable {
   /** Trains on the step's batches and tells the observers. */
   async takeStep(): Promise<void> {
     const { recipe, parameters } = this;
-    const { method, teacher, optimizer, model, trained, batches, timer } = this.parts;
+    const { method, teacher, optimizer, model, trained, data, timer } = this.parts;
     if (method.enter(this.step, parameters)) optimizer.reset();
     const plan = method.at(this.step);
     timer.begin();
@@ -139,7 +138,7 @@ export class Run implements Disposable {
       parameters,
       trained,
       optimizer,
-      batches,
+      batches: data.source,
       method,
       teacher,
       plan,
@@ -187,6 +186,7 @@ export class Run implements Disposable {
       skipped: this.skipped,
       perplexity: this.perplexity,
       recipe: this.recipe,
+      dataSha256: this.parts.data.sha256,
       fields: this.parts.start.fields,
       tokenizerFrom: this.parts.start.tokenizerFrom,
     };
@@ -232,6 +232,13 @@ export class Run implements Disposable {
         "resume-recipe",
         `${this.recipe.output} holds a run of another recipe: ${differences.join("; ")}. ` +
           "Use the same recipe, or another output folder (model.from may name a checkpoint to start from).",
+      );
+    }
+    if (saved.dataSha256 !== undefined && saved.dataSha256 !== this.parts.data.sha256) {
+      throw new KvfoldError(
+        "resume-data",
+        `The text of ${this.recipe.data.files.join(", ")} is not what the run of ${this.recipe.output} was trained on so far. ` +
+          "Bring it back, or choose another output folder (model.from may name a checkpoint to start from).",
       );
     }
     const state = readCheckpoint(path, this.parameters, this.parts.optimizer);

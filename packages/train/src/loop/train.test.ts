@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooseBackend, openSafetensors } from "@kvfold/core";
@@ -97,6 +97,16 @@ describe("train", { timeout: 60_000 }, () => {
     const other = recipeOf("whole", "seed: 9");
     await expect(train(other)).rejects.toThrow(/seed was 0 and is 9/);
     await expect(train(recipeOf("whole"), { resume: "never" })).rejects.toThrow("at step 12");
+  });
+
+  it("refuses to go on with other texts", async () => {
+    const text = join(folder, "changing.txt");
+    const recipe = { ...recipeOf("changed"), steps: 1 };
+    const data = { ...recipe.data, files: [text] };
+    writeFileSync(text, readFileSync(pagePath));
+    await train({ ...recipe, data });
+    writeFileSync(text, readFileSync(pagePath).subarray(1));
+    await expect(train({ ...recipe, data })).rejects.toThrow(/The text of .*changing.txt is not what the run of/);
   });
 
   it("writes nothing in a dry run", async () => {

@@ -37,8 +37,8 @@ const mostSkipped = 3;
  * folder when it is done. A run that was interrupted, or killed at any moment, goes on from its newest checkpoint and ends
  * with the same weights to the bit (same backend, same number of rows and parts).
  *
- * @throws KvfoldError `training-diverged` when losses or gradients stay not finite; `resume-recipe` when the folder holds
- * a run of another recipe; or what loading the model and its data throws
+ * @throws KvfoldError `training-diverged` when losses or gradients stay not finite; `resume-recipe` or
+ * `resume-data` when the folder holds a run of another recipe or of other texts; or what loading the model and its data throws
  */
 export async function train(recipe: Recipe, options: TrainOptions = {}): Promise<TrainResult> {
   const observers = options.observers ?? [];

@@ -32,8 +32,8 @@ const CAUSES: readonly Cause[] = [
     steps: 50,
     holds: (ratio, target = 1) => ratio < 0.75 * target,
     message: (ratio, target) =>
-      `The ratio, ${ratio} of ${target}, has been below three quarters of its target for 50 steps. It may catch up at the ` +
-      "full learning rate; a longer method.stages.ramp, or more tokens a step, it would follow.",
+      `The ratio, ${ratio} of ${target}, has been below three quarters of its target for 50 steps. A higher ` +
+      "method.lossWeight or a longer method.stages.ramp would be followed better.",
   },
 ];
 
