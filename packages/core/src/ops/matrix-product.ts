@@ -1,10 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { straight, turned, turnedProduct } from "./turned-product.js";
 import { withGradient } from "./with-gradient.js";
 
-/**
- * `a [n, k]` times `b [k, m]`. Unlike `tf.matMul`'s, the backward products transpose first: the wasm backend multiplies
- * 14 times faster when neither side is transposed.
- */
+/** `a [n, k]` times `b [k, m]`; unlike `tf.matMul`'s, its backward products are fast on wasm, too. */
 export function matrixProduct(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
   return withGradient({
     inputs: { a, b },
@@ -13,8 +11,8 @@ export function matrixProduct(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
       return tf.matMul(a, b);
     },
     backward: ([dy], [savedA, savedB]) => ({
-      a: () => tf.matMul(dy as tf.Tensor2D, tf.transpose(savedB as tf.Tensor2D)),
-      b: () => tf.matMul(tf.transpose(savedA as tf.Tensor2D), dy as tf.Tensor2D),
+      a: () => turnedProduct(straight(dy as tf.Tensor2D), turned(savedB as tf.Tensor2D)),
+      b: () => turnedProduct(turned(savedA as tf.Tensor2D), straight(dy as tf.Tensor2D)),
     }),
   });
 }

@@ -6,8 +6,8 @@
 #include <initializer_list>
 
 #include "../system/runtime.h"
-#include "../system/thread-pool.h"
 #include "check.h"
+#include "threads.h"
 
 namespace kvfold::test {
 namespace {
@@ -119,23 +119,12 @@ struct Case {
 
 /** Same bits with any number of threads. */
 void testThreadsAgree(const Shape& shape) {
-  const int threads = threadCount();
   const Case one(shape), many(shape);
-  setThreads(1);
-  one.run();
-  setThreads(4);
-  many.run();
-  setThreads(threads);
-  bool equal = true;
-  const auto compare = [&](const Exactly<float>& a, const Exactly<float>& b) {
-    equal = equal && memcmp(a.data(), b.data(), static_cast<size_t>(a.count()) * sizeof(float)) == 0;
-  };
-  compare(one.out, many.out);
-  compare(one.lse, many.lse);
-  compare(one.dq, many.dq);
-  compare(one.dk, many.dk);
-  compare(one.dv, many.dv);
-  compare(one.dBias, many.dBias);
+  runWithThreads(one, 1);
+  runWithThreads(many, 4);
+  const bool equal = sameBits(one.out, many.out) && sameBits(one.lse, many.lse) &&
+                     sameBits(one.dq, many.dq) && sameBits(one.dk, many.dk) &&
+                     sameBits(one.dv, many.dv) && sameBits(one.dBias, many.dBias);
   check(equal, "attention and its gradient do not depend on the threads");
 }
 

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <initializer_list>
 
-#include "../system/thread-pool.h"
 #include "check.h"
+#include "threads.h"
 
 namespace kvfold::test {
 namespace {
@@ -102,22 +102,12 @@ struct Case {
 
 /** Same bits with any number of threads. */
 void testThreadsAgree(const Shape& shape) {
-  const int threads = threadCount();
   const Case one(shape), many(shape);
-  setThreads(1);
-  one.run();
-  setThreads(4);
-  many.run();
-  setThreads(threads);
-  bool equal = true;
-  const auto compare = [&](const Exactly<float>& a, const Exactly<float>& b) {
-    equal = equal && memcmp(a.data(), b.data(), static_cast<size_t>(a.count()) * sizeof(float)) == 0;
-  };
-  compare(one.pooled, many.pooled);
-  compare(one.z, many.z);
-  compare(one.dItems, many.dItems);
-  compare(one.dAlpha, many.dAlpha);
-  compare(one.dOmega, many.dOmega);
+  runWithThreads(one, 1);
+  runWithThreads(many, 4);
+  const bool equal = sameBits(one.pooled, many.pooled) && sameBits(one.z, many.z) &&
+                     sameBits(one.dItems, many.dItems) && sameBits(one.dAlpha, many.dAlpha) &&
+                     sameBits(one.dOmega, many.dOmega);
   check(equal, "DMC's averages do not depend on the threads");
 }
 
