@@ -15,17 +15,37 @@ const here = fileURLToPath(new URL("../../retrofit/", import.meta.url));
 const command = fileURLToPath(new URL("../../../packages/cli/dist/bin.js", import.meta.url));
 const runs = resolve(folder);
 
-/** Steps of every model, the ramp included: 5 M tokens. */
-const steps = 1220;
+/** Steps of every model, the ramp included: 7 M tokens. */
+const steps = 1700;
+/** Of the ramp to 8x; see ramp.yaml. */
+const [blank, ramp] = [60, 1050];
 const checkpoint = (run, step) => join(runs, run, "checkpoints", `step-${String(step).padStart(8, "0")}`);
 
-/** A DMC model branches off the ramp where it reaches the ratio: 60 steps of blanking, 100 for each +1. */
-function dmc(name, cr, ramp, seed) {
-  const begun = 60 + 100 * (cr - 1);
+/** A DMC model branches off the ramp where it reaches the ratio: after the blanking, merges rise evenly to 7/8. */
+function dmc(name, cr, from, seed) {
+  const part = (1 - 1 / cr) / (7 / 8);
+  const begun = blank + Math.round(ramp * part);
   const left = steps - begun;
-  const set = { "model.from": checkpoint(ramp, begun), cr, seed, steps: left, "method.stages.solidify": left };
+  const set = {
+    "model.from": checkpoint(from, begun),
+    "distill.teacher": resolve(base),
+    cr,
+    seed,
+    steps: left,
+    "method.stages.solidify": left,
+    "method.annealing.from": 0.1 ** part,
+  };
   return { name, recipe: "solidify", set };
 }
+
+/** The same schedule as the ramp to 8x, up to where 4x branches off. */
+const rampTo4 = {
+  seed: 21,
+  cr: 4,
+  steps: blank + (ramp * 6) / 7,
+  "method.stages.ramp": (ramp * 6) / 7,
+  "method.temperature": 0.1 ** (6 / 7),
+};
 
 const dms = (cr) => ({
   name: `dms-${cr}x`,
@@ -45,7 +65,7 @@ const all = [
   dms(8),
   { name: "gqa-2x", recipe: "gqa", set: { kvHeads: 4 } },
   { name: "gqa-8x", recipe: "gqa", set: { kvHeads: 1 } },
-  { name: "ramp-b", recipe: "ramp", set: { seed: 21, cr: 4, steps: 360, "method.stages.ramp": 300 } },
+  { name: "ramp-b", recipe: "ramp", set: rampTo4 },
   dmc("dmc-4x-b", 4, "ramp-b", 22),
   { name: "control-b", recipe: "control", set: { seed: 21 } },
 ];

@@ -7,17 +7,15 @@ import { straightThrough } from "./straight-through.js";
 export interface RelaxationSettings {
   /** Of the logits; the last one where it is annealed. */
   readonly temperature: number;
-  /** Optimiser step at which decisions start to matter. */
-  readonly firstStep: number;
-  /** Steps of the ramp of the compression ratio. */
-  readonly rampSteps: number;
+  /** How the temperature of `sigmoid` falls: from which one, from which optimiser step, over how many. Default: it stays. */
+  readonly annealing?: { readonly from: number; readonly firstStep: number; readonly steps: number };
 }
 
 const makers = {
   "gumbel-sigmoid": ({ temperature }) => gumbelSigmoid({ temperature }),
   "straight-through": ({ temperature }) => straightThrough({ temperature }),
-  sigmoid: ({ temperature, firstStep, rampSteps }) =>
-    sigmoidAnnealing({ from: Math.max(1, temperature), to: temperature, firstStep, steps: Math.max(1, rampSteps) }),
+  sigmoid: ({ temperature, annealing = { from: temperature, firstStep: 0, steps: 1 } }) =>
+    sigmoidAnnealing({ ...annealing, to: temperature }),
 } as const satisfies Record<string, (settings: RelaxationSettings) => Relaxation>;
 
 /** Names that recipes give to the relaxations. */

@@ -75,7 +75,7 @@ describe("sigmoidAnnealing", () => {
 });
 
 it.each(["gumbel-sigmoid", "straight-through", "sigmoid"] as const)("makes %s from its name in a recipe", (name) => {
-  const relaxation = makeRelaxation(name, { temperature: 0.1, firstStep: 0, rampSteps: 50 });
+  const relaxation = makeRelaxation(name, { temperature: 0.1, annealing: { from: 1, firstStep: 0, steps: 50 } });
   expect(relaxation.name).toBe(name);
   expect(relaxation.decide(logits(), context).alpha.shape).toEqual([1, 1, values.length]);
 });

@@ -64,7 +64,7 @@ describe("dmcForTraining", () => {
     "%s: the language loss reaches the decision neuron with finite gradients",
     (name) => {
       const inputs = randomInputs(6, { rows: 2, tokens: 40 });
-      const relaxation = makeRelaxation(name, { temperature: 0.1, firstStep: 0, rampSteps: 10 });
+      const relaxation = makeRelaxation(name, { temperature: 0.1 });
       const layer = dmcForTraining({}, relaxation).forLayer(shape);
       const gradient = tf.grad((k) =>
         tf.sum(tf.square(trainingAttention(layer, { ...inputs, k: k as tf.Tensor4D, rope, step: 100 }).out)),

@@ -9,6 +9,20 @@ describe("ratioSchedule", () => {
     expect(ratioSchedule({ to: 4, steps: 0 })(0)).toBe(4);
   });
 
+  it("lets the part of merges rise linearly", () => {
+    const ratio = ratioSchedule({ to: 8, steps: 700, rises: "merges" });
+    for (const [step, expected] of [
+      [0, 1],
+      [400, 2],
+      [600, 4],
+      [700, 8],
+      [900, 8],
+    ] as const) {
+      expect(ratio(step)).toBeCloseTo(expected, 10);
+    }
+    expect(ratioSchedule({ from: 2, to: 4, steps: 0, rises: "merges" })(0)).toBe(4);
+  });
+
   it.each([
     { to: 0.5, steps: 10 },
     { to: Number.NaN, steps: 10 },

@@ -8,22 +8,35 @@ export interface RatioScheduleOptions {
   readonly to: number;
   /** Steps of the ramp; 0: `to` at once. */
   readonly steps: number;
+  /**
+   * What rises evenly. `ratio`: tokens per entry, as in the paper; half of all merges of a ramp to 8 are then asked for in
+   * its first seventh. `merges`: the part of tokens that merge, 1 - 1 / ratio. Default `ratio`.
+   */
+  readonly rises?: "ratio" | "merges";
 }
 
 /**
- * The compression ratio that a retrofit asks for at a step of its ramp: from + (to - from) min(1, step / steps).
+ * The compression ratio that a retrofit asks for at a step of its ramp: from + (to - from) min(1, step / steps), or the same
+ * between the parts of merging tokens.
  *
  * @returns tokens per entry at a step, counted from the ramp's first
  * @throws KvfoldError `dmc-options` for ratios below 1 or a negative number of steps
  */
-export function ratioSchedule({ from = 1, to, steps }: RatioScheduleOptions): (step: number) => number {
+export function ratioSchedule({
+  from = 1,
+  to,
+  steps,
+  rises = "ratio",
+}: RatioScheduleOptions): (step: number) => number {
   if (!(from >= 1 && to >= 1 && Number.isFinite(from) && Number.isFinite(to) && steps >= 0)) {
     throw new KvfoldError(
       "dmc-options",
       `A ratio schedule wants ratios of at least 1 and steps from 0; got ${from} to ${to} in ${steps} steps.`,
     );
   }
-  return (step) => from + (to - from) * (steps === 0 ? 1 : Math.min(1, Math.max(0, step) / steps));
+  const done = (step: number) => (steps === 0 ? 1 : Math.min(1, Math.max(0, step) / steps));
+  if (rises === "ratio") return (step) => from + (to - from) * done(step);
+  return (step) => 1 / (1 / from + (1 / to - 1 / from) * done(step));
 }
 
 /**

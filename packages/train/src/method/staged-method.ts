@@ -30,12 +30,15 @@ export interface StagedCompression {
  * raises the compression ratio that the one-sided loss asks for from 1 to `cr`; `solidify` holds it there.
  */
 export function stagedMethod(recipe: MethodRecipe, compression: StagedCompression): TrainingMethod {
-  const { cr, temperature, lossWeight, lossScope } = recipe;
+  const { cr, temperature, lossWeight, lossScope, rampRises, annealing } = recipe;
   const { blank, ramp } = recipe.stages;
   const { borrowed, retrofit } = compression;
-  const relaxation = makeRelaxation(recipe.relaxation, { temperature, firstStep: blank, rampSteps: ramp });
+  const relaxation = makeRelaxation(recipe.relaxation, {
+    temperature,
+    ...(annealing && { annealing: { ...annealing, firstStep: blank } }),
+  });
   const learning = compression.learning(relaxation);
-  const ratioAt = ratioSchedule({ to: cr, steps: ramp });
+  const ratioAt = ratioSchedule({ to: cr, steps: ramp, rises: rampRises });
   return {
     at(step) {
       if (step >= blank) {

@@ -55,7 +55,7 @@ function numbers({ loss, gradients }: PassResult): number[][] {
 }
 
 describe("recomputed layers", () => {
-  const relaxation = () => makeRelaxation("gumbel-sigmoid", { temperature: 0.1, firstStep: 0, rampSteps: 1 });
+  const relaxation = () => makeRelaxation("gumbel-sigmoid", { temperature: 0.1 });
   const rowsOf: [string, () => CachePolicy][] = [
     ["full attention", full],
     ["dmc", () => dmcForTraining({ offset: 0 }, relaxation())],

@@ -63,6 +63,7 @@ describe("parseRecipe", () => {
         granularity: "head",
         lossWeight: 1,
         lossScope: "sequence",
+        rampRises: "ratio",
         stages: { blank: 25, ramp: 300, solidify: 175 },
         neuron: "last",
         offset: 5,
@@ -94,6 +95,15 @@ describe("parseRecipe", () => {
     expect(recipe.schedule.decaySteps).toBe(5);
     expect(recipe.optimizer.adamw.learningRate).toBe(1e-4);
     expect(parse(`${retrofit}method: { stages: { blank: 1, ramp: 2, solidify: 3 } }\n`).steps).toBe(6);
+  });
+
+  it("anneals over the ramp, and only the deterministic sigmoid", () => {
+    const annealed = (method: string) => parse(`${retrofit}method: { ${method} }\n`).method?.annealing;
+    expect(annealed("relaxation: sigmoid")).toEqual({ from: 1, steps: 300 });
+    expect(annealed("relaxation: sigmoid, temperature: 2, annealing: { steps: 7 }")).toEqual({ from: 2, steps: 7 });
+    expect(annealed("relaxation: straight-through")).toBeUndefined();
+    const refused = problem(`${retrofit}method: { annealing: { from: 2 } }\n`);
+    expect(refused).toContain("method.annealing.from is not for gumbel-sigmoid");
   });
 
   it("distils in dms unless told otherwise, and not in dmc", () => {

@@ -42,6 +42,11 @@ export function checkRecipe(document: RecipeDocument, refuse: (key: string, mess
   for (const key of others) {
     if (method?.[key] !== undefined) refuse(`method.${key}`, `is not for ${method.kind}`);
   }
+  if (method !== undefined && method.relaxation !== "sigmoid") {
+    for (const key of ["from", "steps"] as const) {
+      if (method.annealing[key] !== undefined) refuse(`method.annealing.${key}`, `is not for ${method.relaxation}`);
+    }
+  }
   if (evaluate.tokens !== undefined && evaluate.tokens > data.heldOut)
     refuse("evaluate.tokens", `is ${evaluate.tokens}, but data.heldOut keeps only ${data.heldOut} tokens back`);
   if (steps !== undefined && (schedule.warmupSteps ?? 0) + (schedule.decaySteps ?? 0) > steps)

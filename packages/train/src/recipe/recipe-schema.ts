@@ -111,12 +111,21 @@ export const methodSchema = bareSection("How the cache is compressed", {
     "How decisions are made differentiable",
   ),
   temperature: withDefault(real(0), 0.1, "Of the relaxed decisions; small is close to 0 or 1"),
+  annealing: section("Only with the relaxation sigmoid: its temperature falls to the one above", {
+    from: computed(real(0), "1, or the temperature if higher", "Temperature at the first step that decides"),
+    steps: computed(whole(1), "those of the ramp", "Steps over which it falls, geometrically"),
+  }),
   granularity: withDefault(oneOf("head", "layer"), "head", "layer: all heads of a layer decide as one (DMC-C)"),
   lossWeight: withDefault(fromZero(), 1, "Weight of the compression loss"),
   lossScope: withDefault(
     oneOf("sequence", "global"),
     "sequence",
     "sequence: each row must reach the target; global: their mean",
+  ),
+  rampRises: withDefault(
+    oneOf("ratio", "merges"),
+    "ratio",
+    "What rises evenly over the ramp: the ratio, or the part of tokens that merge (gentler at the start)",
   ),
   stages: section("The three stages; what is not given here comes from the dial", {
     blank: computed(whole(0), "as the dial says", "Steps that fade out the borrowed neuron"),

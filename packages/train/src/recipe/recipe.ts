@@ -117,11 +117,15 @@ interface LearnedRatio {
   readonly cr: number;
   readonly relaxation: "gumbel-sigmoid" | "straight-through" | "sigmoid";
   readonly temperature: number;
+  /** Only with `sigmoid`: the temperature falls geometrically from `from`, over this many steps after the blanking. */
+  readonly annealing?: { readonly from: number; readonly steps: number };
   /** `layer`: all heads of a layer decide as one (DMC-C). */
   readonly granularity: "head" | "layer";
   readonly lossWeight: number;
   /** `sequence`: each row must reach the target; `global`: their mean. */
   readonly lossScope: "sequence" | "global";
+  /** What rises evenly over the ramp: the ratio, or the part of tokens that merge, 1 - 1 / ratio. */
+  readonly rampRises: "ratio" | "merges";
   /** Steps of the three stages; their sum is the run's steps. */
   readonly stages: { readonly blank: number; readonly ramp: number; readonly solidify: number };
 }
