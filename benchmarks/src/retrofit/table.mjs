@@ -13,6 +13,7 @@ import { loadLocalModel, modelPolicies } from "@kvfold/models";
 import { openShard } from "@kvfold/train";
 import { machine } from "../machine.mjs";
 import { markdownTable } from "./markdown-table.mjs";
+import { branchStep, tokensPerStep } from "./schedule.mjs";
 
 const [shardPath, folder, heldOutTokens = "200000"] = process.argv.slice(2);
 if (folder === undefined) {
@@ -127,6 +128,6 @@ function trained(name) {
   const last = events.filter(({ type }) => type === "step").at(-1);
   const seconds = events.filter(({ type }) => type === "end").reduce((sum, end) => sum + end.seconds, 0);
   const branch = /^dmc-(\d+)x(-b)?$/.exec(name);
-  const before = branch ? 4096 * (60 + 100 * (Number(branch[1]) - 1)) : 0;
+  const before = branch ? tokensPerStep * branchStep(Number(branch[1])) : 0;
   return { trainedTokens: last.tokens + before, trainedMinutes: seconds / 60 };
 }

@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { blank, branchStep, ramp, rampPart, steps } from "./schedule.mjs";
 
 const [base, shard, folder, ...only] = process.argv.slice(2);
 if (folder === undefined) {
@@ -15,16 +16,11 @@ const here = fileURLToPath(new URL("../../retrofit/", import.meta.url));
 const command = fileURLToPath(new URL("../../../packages/cli/dist/bin.js", import.meta.url));
 const runs = resolve(folder);
 
-/** Steps of every model, the ramp included: 7 M tokens. */
-const steps = 1700;
-/** Of the ramp to 8x; see ramp.yaml. */
-const [blank, ramp] = [60, 1050];
 const checkpoint = (run, step) => join(runs, run, "checkpoints", `step-${String(step).padStart(8, "0")}`);
 
-/** A DMC model branches off the ramp where it reaches the ratio: after the blanking, merges rise evenly to 7/8. */
+/** A DMC model branches off the ramp where it reaches the ratio. */
 function dmc(name, cr, from, seed) {
-  const part = (1 - 1 / cr) / (7 / 8);
-  const begun = blank + Math.round(ramp * part);
+  const begun = branchStep(cr);
   const left = steps - begun;
   const set = {
     "model.from": checkpoint(from, begun),
@@ -33,7 +29,7 @@ function dmc(name, cr, from, seed) {
     seed,
     steps: left,
     "method.stages.solidify": left,
-    "method.annealing.from": 0.1 ** part,
+    "method.annealing.from": 0.1 ** rampPart(cr),
   };
   return { name, recipe: "solidify", set };
 }
@@ -47,10 +43,23 @@ const rampTo4 = {
   "method.temperature": 0.1 ** (6 / 7),
 };
 
+/** One run, with the stages of the DMC model of the same ratio. */
 const dms = (cr) => ({
   name: `dms-${cr}x`,
   recipe: "dms",
-  set: { cr, "method.stages.ramp": 100 * (cr - 1), "method.stages.solidify": steps - 60 - 100 * (cr - 1) },
+  set: {
+    cr,
+    "method.stages.ramp": branchStep(cr) - blank,
+    "method.stages.solidify": steps - branchStep(cr),
+    "distill.teacher": resolve(base),
+  },
+});
+
+/** Pooled heads learn from the base as well, as all compressed models do. */
+const gqa = (ratio) => ({
+  name: `gqa-${ratio}x`,
+  recipe: "gqa",
+  set: { kvHeads: 8 / ratio, "distill.teacher": resolve(base) },
 });
 
 /** In the order in which the numbers are wanted. */
@@ -58,13 +67,13 @@ const all = [
   { name: "ramp", recipe: "ramp", set: {} },
   dmc("dmc-4x", 4, "ramp", 12),
   { name: "control", recipe: "control", set: {} },
-  { name: "gqa-4x", recipe: "gqa", set: { kvHeads: 2 } },
+  gqa(4),
   dmc("dmc-2x", 2, "ramp", 12),
   dmc("dmc-8x", 8, "ramp", 12),
   dms(4),
   dms(8),
-  { name: "gqa-2x", recipe: "gqa", set: { kvHeads: 4 } },
-  { name: "gqa-8x", recipe: "gqa", set: { kvHeads: 1 } },
+  gqa(2),
+  gqa(8),
   { name: "ramp-b", recipe: "ramp", set: rampTo4 },
   dmc("dmc-4x-b", 4, "ramp-b", 22),
   { name: "control-b", recipe: "control", set: { seed: 21 } },
