@@ -7,6 +7,7 @@ export { dms } from "./dms/dms.js";
 export { dmsDefinition } from "./dms/dms-definition.js";
 export { type DmsOptions, type ResolvedDmsOptions, resolveDmsOptions } from "./dms/dms-options.js";
 export { dmsTrainingForm } from "./dms/dms-training-form.js";
+export type { EvictionAdapter } from "./dms/eviction-adapter.js";
 export { gumbelSigmoid, type NoisyRelaxationOptions } from "./relaxations/gumbel-sigmoid.js";
 export { hard } from "./relaxations/hard.js";
 export { makeRelaxation, type RelaxationName, type RelaxationSettings } from "./relaxations/make-relaxation.js";

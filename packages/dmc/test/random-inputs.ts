@@ -9,7 +9,7 @@ import type { LayerInputs } from "./run-cache.js";
 export function randomInputs(
   seed: number,
   { rows = 1, queryHeads = 4, kvHeads = 2, tokens = 32, headDim = 8 } = {},
-): Required<LayerInputs> {
+): Required<Omit<LayerInputs, "input">> {
   const random = seeded(seed);
   const withNeuron = (heads: number, center: number, spread: number): tf.Tensor4D => {
     const x = random.normal([rows, heads, tokens, headDim - 1]) as tf.Tensor4D;

@@ -9,6 +9,8 @@ export interface LayerInputs {
   /** `[rows, kvHeads, tokens, headDim]` */
   readonly k: tf.Tensor4D;
   readonly v: tf.Tensor4D;
+  /** The layer's input `[rows, tokens, hidden]`, for policies that read it. */
+  readonly input?: tf.Tensor3D;
   /** Undefined: no rotation. */
   readonly theta?: number;
 }
@@ -28,7 +30,7 @@ export interface CacheRun {
 /** Feeds the inputs to a fresh one-layer cache, `chunk` tokens a call. @param onStep called after each call */
 export function runCache(
   policy: CachePolicy,
-  { q, k, v, theta }: LayerInputs,
+  { q, k, v, input, theta }: LayerInputs,
   chunk: number,
   onStep: (cache: KvCache) => void = () => {},
 ): CacheRun {
@@ -39,7 +41,9 @@ export function runCache(
   for (let start = 0; start < tokens; start += chunk) {
     const size = Math.min(chunk, tokens - start);
     const part = (x: tf.Tensor4D) => tf.slice(x, [0, 0, start, 0], [-1, -1, size, -1]);
-    outs.push(attention(cache.layer(0), { q: part(q), k: part(k), v: part(v), ...(rope ? { rope } : {}) }));
+    const call = { q: part(q), k: part(k), v: part(v), ...(rope ? { rope } : {}) };
+    const own = input && { input: tf.slice(input, [0, start, 0], [-1, size, -1]) };
+    outs.push(attention(cache.layer(0), { ...call, ...own }));
     onStep(cache);
   }
   return { cache, out: tf.concat(outs, 2) };

@@ -12,6 +12,8 @@ export const tolerances = {
   decisions: { absolute: 1e-6, relative: 1e-5 },
   /** Noisy logits, which reach about 100. */
   logits: { absolute: 1e-5, relative: 1e-6 },
+  /** Those of an adapter, ours: rounding of sums of 32 products, about 1e-7, is scaled by 100 and divided by tau = 0.1. */
+  adapterLogits: { absolute: 1e-4, relative: 1e-6 },
 } as const satisfies Record<string, Tolerance>;
 
 /** Gradients of pooling and attention: a fraction of the largest entry of the tensor. */

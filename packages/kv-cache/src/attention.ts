@@ -11,7 +11,7 @@ export interface AttentionCall {
   readonly k: Tensor4D;
   /** `[rows, kvHeads, tokens, headDim]` */
   readonly v: Tensor4D;
-  /** The layer's input `[rows, tokens, hidden]`; only policies with own weights read it. */
+  /** The layer's input before its norm, `[rows, tokens, hidden]`; only policies with own weights read it. */
   readonly input?: Tensor;
   /** Rotary embedding; leave out for layers without positions. */
   readonly rope?: Rope;

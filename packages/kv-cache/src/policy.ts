@@ -101,7 +101,7 @@ export interface NewTokens {
   readonly k: Tensor4D;
   /** `[rows, kvHeads, tokens, headDim]` */
   readonly v: Tensor4D;
-  /** The layer's input `[rows, tokens, hidden]`, for policies with own weights; undefined when the model gives none. */
+  /** The layer's input before its norm, `[rows, tokens, hidden]`, for policies with own weights; undefined when the model gives none. */
   readonly input?: Tensor | undefined;
   /** int32 `[rows, tokens]`: logical positions, on the device. A decode step that uses these can be recorded. */
   positions(): Tensor2D;

@@ -8,7 +8,7 @@ export interface TrainingTokens {
   readonly k: Tensor4D;
   /** `[rows, kvHeads, tokens, headDim]` */
   readonly v: Tensor4D;
-  /** The layer's input `[rows, tokens, hidden]`. */
+  /** The layer's input before its norm, `[rows, tokens, hidden]`. */
   readonly input?: Tensor | undefined;
   /** int32 `[rows, tokens]`: logical positions. */
   readonly positions: Tensor2D;

@@ -1,4 +1,5 @@
 import { parsePolicy, policyTable } from "@kvfold/kv-cache";
+import * as tf from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dms } from "./dms.js";
@@ -42,7 +43,19 @@ describe("dmsDefinition", () => {
     expect(parsePolicy("dms:delay=256", ofModel).name).toBe("dms:neuron=first,offset=3");
   });
 
+  it("lets adapters decide where the model has them", () => {
+    const adapter = { norm: tf.ones([6]) as tf.Tensor1D, epsilon: 1e-6, weight: tf.zeros([2, 6]) as tf.Tensor2D };
+    const ofModel = [...policyTable, dmsDefinition({ decisions: "adapter" }, [adapter, adapter])];
+    const policy = parsePolicy("dms", ofModel);
+    expect(policy.name).toBe("dms:decisions=adapter");
+    expect(policy.forLayer(shape).traits.borrowed).toBeUndefined();
+    expect(() => policy.forLayer({ ...shape, layer: 2 })).toThrow("adapters for 2 layers; layer 2 has none");
+    expect(() => policy.forLayer({ ...shape, kvHeads: 4 })).toThrow("decides for 2 KV heads; the layer has 4");
+  });
+
   it.each([
+    ["dms:decisions=adapter", "needs the weights of a model that was trained with adapters"],
+    ["dms:decisions=vote", "decisions"],
     ["dms:delay=-1", "delay must be a whole number of tokens from 0"],
     ["dms:delay=some", "option 'delay' must be a count"],
     ["dms:logitScale=0", "logitScale must be positive; got 0"],

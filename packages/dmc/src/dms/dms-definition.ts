@@ -2,19 +2,26 @@ import { choice, count, definePolicy, number, type PolicyDefinition } from "@kvf
 import { layerList } from "../layer-list.js";
 import { dms } from "./dms.js";
 import { type DmsOptions, resolveDmsOptions } from "./dms-options.js";
+import type { EvictionAdapter } from "./eviction-adapter.js";
 
 /**
  * The row of a policy table that makes `dms` and `dms:delay=64` from a SPEC.
  *
  * @param retrofit how the model was retrofitted: what a SPEC leaves out. Default: the values of the released DMS code,
  * with the paper's delay
+ * @param adapters of the model, for `decisions=adapter`
  */
-export function dmsDefinition(retrofit: DmsOptions = {}): PolicyDefinition {
+export function dmsDefinition(retrofit: DmsOptions = {}, adapters?: readonly EvictionAdapter[]): PolicyDefinition {
   const defaults = resolveDmsOptions(retrofit);
   return definePolicy({
     name: "dms",
     summary: "Each KV head evicts a token, some time later, or keeps it, as the retrofitted model decides.",
     options: {
+      decisions: choice(
+        ["neuron", "adapter"],
+        "what decides: a neuron of the query, or weights of the layer's own",
+        defaults.decisions,
+      ),
       neuron: choice(["first", "last"], "neuron of the query that carries the decision", defaults.neuron),
       logitScale: number("factor on the decision neuron", `${defaults.logitScale}`),
       offset: number("subtracted from the scaled decision neuron; higher evicts less", `${defaults.offset}`),
@@ -31,6 +38,6 @@ export function dmsDefinition(retrofit: DmsOptions = {}): PolicyDefinition {
         "the model decides",
       ),
     },
-    make: (options) => dms({ ...retrofit, ...options }),
+    make: (options) => dms({ ...retrofit, ...options }, adapters),
   });
 }

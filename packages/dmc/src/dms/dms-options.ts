@@ -3,9 +3,14 @@ import { checkLearnedOptions, specOf, withDefaults } from "../learned-options.js
 
 /** How a model was retrofitted with DMS, and how to run it. */
 export interface DmsOptions {
+  /**
+   * What decides: a `neuron` of the queries that the model gave away, or an `adapter`, weights of each layer's own that are
+   * given to `dms` beside these options. Default `neuron`.
+   */
+  readonly decisions?: "neuron" | "adapter";
   /** Neuron of the query that carries the decision. Weights are not interchangeable between the two. Default `last`. */
   readonly neuron?: "first" | "last";
-  /** Factor on the neuron, before `offset` is subtracted. Default 100, as in the released code. */
+  /** Factor on the neuron or the adapter's output, before `offset` is subtracted. Default 100, as in the released code. */
   readonly logitScale?: number;
   /** Subtracted from the scaled neuron; a token whose rest is above 0 is evicted. Default 5. */
   readonly offset?: number;
@@ -37,6 +42,7 @@ export type ResolvedDmsOptions = Required<Omit<DmsOptions, "layers" | "force">> 
 };
 
 const defaults: ResolvedDmsOptions = {
+  decisions: "neuron",
   neuron: "last",
   logitScale: 100,
   offset: 5,
@@ -68,7 +74,10 @@ export function dmsName(options: ResolvedDmsOptions): string {
 
 function check(options: ResolvedDmsOptions): void {
   checkLearnedOptions("dms", options, refuse);
-  const { logitScale, delay } = options;
+  const { decisions, logitScale, delay } = options;
+  if (decisions !== "neuron" && decisions !== "adapter") {
+    refuse(`dms decisions must be 'neuron' or 'adapter'; got '${decisions}'.`);
+  }
   if (!(logitScale > 0 && Number.isFinite(logitScale))) refuse(`dms logitScale must be positive; got ${logitScale}.`);
   if (!(Number.isInteger(delay) && delay >= 0 && delay <= maxDelay)) {
     refuse(`dms delay must be a whole number of tokens from 0 to ${maxDelay}; got ${delay}.`);

@@ -13,8 +13,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import { decisionChannel } from "../decide.js";
 import { forcedEntries, forcedMerge, layerDensities } from "../forced-decisions.js";
 import { hard } from "../relaxations/hard.js";
-import { type DmsOptions, dmsName, type ResolvedDmsOptions, resolveDmsOptions } from "./dms-options.js";
+import { type DmsOptions, dmsName, type ResolvedDmsOptions, refuse, resolveDmsOptions } from "./dms-options.js";
 import { dmsTrainingForm } from "./dms-training-form.js";
+import { adapterLogits, adapterOf, type EvictionAdapter } from "./eviction-adapter.js";
 import { evictionLogits } from "./eviction-logits.js";
 
 /** Later than any position. */
@@ -25,16 +26,23 @@ const forEver = 0x7fffffff;
  * token before it is evicted. An evicted token stays visible for `delay` more tokens, in which later ones can take over
  * what it held, then its entry is freed. Entries keep their logical positions. Decisions come from a neuron of the first
  * query head of each group that the model gave away when it was retrofitted; keys and the other queries keep all channels.
+ * With `decisions: "adapter"` they come from weights of the policy's own, and no channel is lost.
  *
- * @throws KvfoldError `dms-options` for options out of range
+ * @param adapters one for each layer of the model, used with `decisions: "adapter"`; the caller owns and disposes them
+ * @throws KvfoldError `dms-options` for options out of range, or when adapters are to decide and none are given
  */
-export function dms(options: DmsOptions = {}): CachePolicy {
+export function dms(options: DmsOptions = {}, adapters?: readonly EvictionAdapter[]): CachePolicy {
   const resolved = resolveDmsOptions(options);
+  if (resolved.decisions === "adapter" && adapters === undefined && resolved.force === undefined) {
+    refuse(
+      "dms with decisions=adapter needs the weights of a model that was trained with adapters; this one has none.",
+    );
+  }
   const name = dmsName(resolved);
   return {
     name,
     ...(resolved.force === undefined ? {} : { note: forcedNote(name) }),
-    forLayer: (shape) => (evicts(resolved, shape) ? layerPolicy(resolved, shape) : full().forLayer(shape)),
+    forLayer: (shape) => (evicts(resolved, shape) ? layerPolicy(resolved, shape, adapters) : full().forLayer(shape)),
     estimate: (tokens, shape) =>
       evicts(resolved, shape)
         ? { entries: estimateEntries(tokens, shape, resolved), columns: 2, stateBytes: 0 }
@@ -51,22 +59,31 @@ function forcedNote(name: string): string {
   return `${name} forces its decisions for speed runs: bytes and times count, the text is meaningless.`;
 }
 
-function layerPolicy(options: ResolvedDmsOptions, shape: LayerShape): LayerPolicy {
+function layerPolicy(
+  options: ResolvedDmsOptions,
+  shape: LayerShape,
+  adapters: readonly EvictionAdapter[] | undefined,
+): LayerPolicy {
   const shared: Omit<LayerPolicy, "decide"> = {
     traits: {
       rotation: "at-write",
       columns: ["position", "until"],
-      borrowed: { channel: decisionChannel(options.neuron, shape.headDim), queries: "first-of-group", keys: false },
+      ...(options.decisions === "neuron" && {
+        borrowed: { channel: decisionChannel(options.neuron, shape.headDim), queries: "first-of-group", keys: false },
+      }),
       lossless: false,
       chunking: "exact",
     },
     evictAfter: dropExpired,
   };
   if (options.force === undefined) {
+    const adapter = adapterOf(options, adapters, shape);
+    const logits = ({ q, input }: NewTokens) =>
+      adapter ? adapterLogits(input, adapter, options) : evictionLogits(q, shape.kvHeads, options);
     return {
       ...shared,
-      decide: (tokens) => append(tokens, tf.greater(evictionLogits(tokens.q, shape.kvHeads, options), 0), options),
-      training: dmsTrainingForm(options, shape, hard()),
+      decide: (tokens) => append(tokens, tf.greater(logits(tokens), 0), options),
+      training: dmsTrainingForm(options, shape, hard(), adapter),
     };
   }
   const densities = layerDensities(options.force, shape, options.layers);

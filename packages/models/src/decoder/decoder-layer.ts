@@ -36,7 +36,7 @@ function attentionBlock(x: tf.Tensor2D, context: DecoderLayerContext): tf.Tensor
   const { config, weights, rows, tokens, layer } = context;
   const norm = { epsilon: config.normEpsilon, weightOffset: config.normWeightOffset };
   const projections = [weights.q, weights.k, weights.v];
-  const [normed, q, k, v] = normLinears(x, { ...norm, weight: weights.inputNorm }, projections) as tf.Tensor2D[] as [
+  const [, q, k, v] = normLinears(x, { ...norm, weight: weights.inputNorm }, projections) as tf.Tensor2D[] as [
     tf.Tensor2D,
     tf.Tensor2D,
     tf.Tensor2D,
@@ -51,7 +51,7 @@ function attentionBlock(x: tf.Tensor2D, context: DecoderLayerContext): tf.Tensor
     q: heads(q, config.queryHeads, weights.qNorm),
     k: heads(k, config.kvHeads, weights.kNorm),
     v: heads(v, config.kvHeads),
-    input: tf.reshape(normed, [rows.length, tokens, config.hiddenSize]),
+    input: tf.reshape(x, [rows.length, tokens, config.hiddenSize]),
     scale: config.attentionScale,
     ...(context.rope ? { rope: context.rope } : {}),
     ...(layer.slidingWindow === undefined ? {} : { window: layer.slidingWindow }),

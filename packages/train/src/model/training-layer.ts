@@ -23,7 +23,7 @@ export function trainingLayer(
   context: TrainingLayerContext,
 ): { out: tf.Tensor2D; auxiliary: Readonly<Record<string, tf.Tensor>> } {
   const { config } = context;
-  const { mixed, auxiliary } = attentionOutput(normed(x, "input_layernorm", context), context);
+  const { mixed, auxiliary } = attentionOutput(x, context);
   const joined = config.extraNorms ? normed(mixed, "post_attention_layernorm", context) : mixed;
   const h = tf.add(x, joined) as tf.Tensor2D;
   const before = config.extraNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm";
@@ -35,7 +35,7 @@ export function trainingLayer(
 function attentionOutput(x: tf.Tensor2D, context: TrainingLayerContext) {
   const { config, rows, tokens, layer } = context;
   const { queryHeads, kvHeads, headDim } = config;
-  const [q, k, v] = projections(x, context);
+  const [q, k, v] = projections(normed(x, "input_layernorm", context), context);
   const heads = (flat: tf.Tensor2D, count: number, norm?: string): tf.Tensor4D => {
     const split = tf.reshape(flat, [rows * tokens * count, headDim]) as tf.Tensor2D;
     const scaled = norm !== undefined && config.qkNorm ? normed(split, norm, context) : split;
