@@ -13,7 +13,7 @@ constexpr napi_type_tag engineTag = {0x6b76666f6c64u, 0x656e67696e65u};
 /** The driver's symbol of a call, for messages. */
 const char* symbolOf(const char* call) {
 #define KVFOLD_DRIVER_SYMBOL(name, symbol, parameters) \
-  if (strcmp(call, #name) == 0) return symbol;
+  if (strcmp(call, #name) == 0) return #symbol;
   KVFOLD_DRIVER_CALLS(KVFOLD_DRIVER_SYMBOL)
 #undef KVFOLD_DRIVER_SYMBOL
   return call;

@@ -23,8 +23,8 @@ pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /** The table of a library's functions; the name of the first one that it lacks, or null. */
 const char* resolve(void* library, Driver& driver) {
 #define KVFOLD_DRIVER_RESOLVE(name, symbol, parameters)                              \
-  driver.name = reinterpret_cast<decltype(driver.name)>(dlsym(library, symbol));     \
-  if (driver.name == nullptr) return symbol;
+  driver.name = reinterpret_cast<decltype(driver.name)>(dlsym(library, #symbol));    \
+  if (driver.name == nullptr) return #symbol;
   KVFOLD_DRIVER_CALLS(KVFOLD_DRIVER_RESOLVE)
 #undef KVFOLD_DRIVER_RESOLVE
   return nullptr;
