@@ -22,7 +22,16 @@ export const addonFlags = [
 ];
 
 /** Flags of the emulators, which only tests load. */
-export const emulatorFlags = ["-std=c++17", "-O1", "-g1", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror"];
+export const emulatorFlags = [
+  "-std=c++17",
+  "-O1",
+  "-g1",
+  "-fPIC",
+  "-fvisibility=hidden",
+  "-Wall",
+  "-Wextra",
+  "-Werror",
+];
 
 /** Files below a folder of `native`, sorted, absolute paths. */
 export function sourcesIn(folder, pattern) {
