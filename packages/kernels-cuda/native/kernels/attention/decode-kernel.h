@@ -1,4 +1,5 @@
 // Decode attention: one query token a row, lanes of any length, no decision on the host.
+#pragma once
 #include "decode-float.h"
 #include "decode-tensor.h"
 
@@ -46,21 +47,3 @@ KVFOLD_DEVICE void decodeAttention(const DecodeAttentionArgs& args) {
 }
 
 }  // namespace kvfold
-
-// shared memory bounds how many warps run at once, not registers: blocks of at most 4 warps, few of them
-#define KVFOLD_DECODE(codecName, dims)                                                                   \
-  extern "C" __global__ void __launch_bounds__(128)                                                      \
-      kvfold_decode_attention_##codecName##_##dims(const kvfold::DecodeAttentionArgs args) {             \
-    kvfold::decodeAttention<kvfold::EntryCodec::codecName, dims>(args);                                  \
-  }                                                                                                      \
-  KVFOLD_KERNEL(kvfold_decode_attention_##codecName##_##dims, kvfold::DecodeAttentionArgs)
-#define KVFOLD_DECODE_ALL(dims) \
-  KVFOLD_DECODE(f32, dims)      \
-  KVFOLD_DECODE(bf16, dims)     \
-  KVFOLD_DECODE(int8, dims)
-
-KVFOLD_DECODE_ALL(32)
-KVFOLD_DECODE_ALL(64)
-KVFOLD_DECODE_ALL(96)
-KVFOLD_DECODE_ALL(128)
-KVFOLD_DECODE_ALL(256)
