@@ -7,7 +7,10 @@ const mostRegisters = 128;
 /** Kernels that may take more, and why. */
 const reasons = [
   [/^kvfold_decode_attention_/, "shared memory bounds the warps of a multiprocessor to 4 to 16"],
-  [/^kvfold_(gemm|prefill|column)_/, "tiles of sums stay in registers; one or two blocks of a multiprocessor are meant"],
+  [
+    /^kvfold_(gemm|prefill|column)_/,
+    "tiles of sums stay in registers; one or two blocks of a multiprocessor are meant",
+  ],
 ];
 
 const archAt = process.argv.indexOf("--arch");
@@ -32,7 +35,9 @@ for (const source of kernelSources()) {
   for (const [, name, stack, spilled, registers] of found) {
     const tooMany = Number(registers) > mostRegisters && !reasons.some(([pattern]) => pattern.test(name));
     const bad = Number(spilled) > 0 || tooMany;
-    console.log(`${bad ? "!" : " "} ${arch} ${name}: ${registers} registers, ${spilled} spilled, ${stack} on the stack`);
+    console.log(
+      `${bad ? "!" : " "} ${arch} ${name}: ${registers} registers, ${spilled} spilled, ${stack} on the stack`,
+    );
     if (bad) process.exitCode = 1;
   }
 }

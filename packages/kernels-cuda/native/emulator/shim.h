@@ -13,7 +13,7 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
-#define __align__(n) alignas(n)
+#define __align__(n) __attribute__((aligned(n)))
 // blocks of a launch run one after the other, so one copy for each system thread is a block's own
 #define __shared__ static thread_local
 
