@@ -13,7 +13,7 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
-#define __align__(n) alignas(n)
+#define __align__(n) __attribute__((aligned(n)))
 // blocks of a launch run one after the other, so one copy for each system thread is a block's own
 #define __shared__ static thread_local
 
@@ -117,6 +117,10 @@ inline int __all_sync(unsigned, bool value) {
 
 template <class T>
 T __ldg(const T* at) {
+  return *at;
+}
+template <class T>
+T __ldcg(const T* at) {
   return *at;
 }
 template <class T>

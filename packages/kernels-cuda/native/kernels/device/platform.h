@@ -9,6 +9,8 @@
 /** Dynamic shared memory of the block, aligned to 128 bytes. */
 #define KVFOLD_DYNAMIC_SHARED(name) extern __shared__ __align__(128) unsigned char name[]
 #define KVFOLD_UNROLL _Pragma("unroll")
+#define KVFOLD_PRAGMA(text) _Pragma(#text)
+#define KVFOLD_UNROLL_BY(count) KVFOLD_PRAGMA(unroll count)
 #else
 #include "../../emulator/shim.h"
 /** Makes a kernel known to the emulator by its name. */
@@ -19,6 +21,7 @@
 #define KVFOLD_HOST_DEVICE inline
 #define KVFOLD_DYNAMIC_SHARED(name) unsigned char* const name = kvfold::emulator::dynamicShared()
 #define KVFOLD_UNROLL
+#define KVFOLD_UNROLL_BY(count)
 #endif
 
 namespace kvfold {
