@@ -71,6 +71,7 @@ export class MemoryPool {
    * @throws KvfoldError `cuda-out-of-memory` that names what holds the device's memory
    */
   take(bytes: number, holder = "tensors"): Block {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) throw new RangeError(`memory of ${bytes} bytes`);
     const size = sizeClass(bytes);
     const reused = this.#idle.get(size)?.pop();
     if (reused !== undefined) this.#idleBytes -= size;
