@@ -1,0 +1,137 @@
+// Decode attention over float32 entries: plain products, several lanes of the warp to an entry, several entries at once.
+#pragma once
+#include "decode-merge.h"
+#include "decode-stream.h"
+
+namespace kvfold {
+
+template <int dims>
+class FloatDecoder {
+ public:
+  static constexpr EntryCodec codec = EntryCodec::f32;
+  static constexpr int heads = headsPerPass(codec);
+
+  KVFOLD_DEVICE explicit FloatDecoder(const DecodeAttentionArgs& args)
+      : args_(args), part_((threadIdx.x & 31) % perEntry), row_((threadIdx.x & 31) / perEntry) {}
+
+  KVFOLD_DEVICE void begin(const TileNote& note) {
+    const LaneHeads own = headsOf<heads>(args_, note.lane);
+    KVFOLD_UNROLL
+    for (int head = 0; head < heads; head++) {
+      KVFOLD_UNROLL
+      for (int i = 0; i < values; i++) {
+        const int dim = dimOf(i);
+        const bool real = head < own.count && dim < args_.store.layout.headDim;
+        const float* q = at<const float>(args_.q) + (own.first + head) * args_.store.layout.headDim;
+        q_[head][i] = real ? q[dim] * (args_.scale * log2OfE) : 0;
+        sums_[head][i] = 0;
+      }
+      peak_[head] = hiddenScore;
+      total_[head] = 0;
+    }
+  }
+
+  KVFOLD_DEVICE void tile(const DecodeStream<codec, dims>& stream, int stage, const TileNote& note) {
+    for (int first = 0; first < tileEntries; first += rows) {
+      const int entry = first + row_;
+      const float* key = reinterpret_cast<const float*>(stream.entries(stage)) + entry * 2 * dims;
+      float k[values], v[values];
+      KVFOLD_UNROLL
+      for (int i = 0; i < values; i += 4) {
+        const float4 keys = *reinterpret_cast<const float4*>(key + dimOf(i));
+        const float4 more = *reinterpret_cast<const float4*>(key + dims + dimOf(i));
+        k[i] = keys.x, k[i + 1] = keys.y, k[i + 2] = keys.z, k[i + 3] = keys.w;
+        v[i] = more.x, v[i + 1] = more.y, v[i + 2] = more.z, v[i + 3] = more.w;
+      }
+      const bool seen = isVisible(args_, note, stream.positions(stage), stream.untils(stage), entry);
+      KVFOLD_UNROLL
+      for (int head = 0; head < heads; head++) {
+        float score = 0;
+        KVFOLD_UNROLL
+        for (int i = 0; i < values; i++) score += q_[head][i] * k[i];
+        KVFOLD_UNROLL
+        for (int step = 1; step < perEntry; step *= 2) score += __shfl_xor_sync(wholeWarp, score, step);
+        if (!seen) score = hiddenScore;
+        if (args_.scores != 0) keepScore(note, head, entry, score);
+        const float peak = fmaxf(peak_[head], score);
+        const float factor = exp2Fast(peak_[head] - peak), weight = seen ? exp2Fast(score - peak) : 0;
+        peak_[head] = peak;
+        total_[head] = total_[head] * factor + weight;
+        KVFOLD_UNROLL
+        for (int i = 0; i < values; i++) sums_[head][i] = sums_[head][i] * factor + weight * v[i];
+      }
+    }
+  }
+
+  /** Pages of float32 hold the open entry itself. */
+  KVFOLD_DEVICE void openEntry(const TileNote&) {}
+
+  KVFOLD_DEVICE void finish(const TileNote& note, const TileShare& share, int worker) {
+    const int* starts = at<const int>(args_.tileStarts);
+    const bool whole = share.owner(starts[note.lane]) == share.owner(starts[note.lane + 1] - 1);
+    const LaneHeads own = headsOf<heads>(args_, note.lane);
+    const PartialSlot<heads, dims> slot(args_, worker, note.lane);
+    KVFOLD_UNROLL
+    for (int head = 0; head < heads; head++) {
+      joinRows(head);
+      if (row_ != 0 || head >= own.count) continue;
+      const float factor = !whole ? 1 : total_[head] > 0 ? 1 / total_[head] : 0;
+      float* out = whole ? at<float>(args_.out) + (own.first + head) * args_.store.layout.headDim : slot.sums(head);
+      KVFOLD_UNROLL
+      for (int i = 0; i < values; i++) {
+        if (!whole || dimOf(i) < args_.store.layout.headDim) out[dimOf(i)] = sums_[head][i] * factor;
+      }
+      if (part_ != 0) continue;
+      if (whole) {
+        writeLse(args_, own.first + head, peak_[head], total_[head]);
+      } else {
+        slot.peak(head) = peak_[head];
+        slot.total(head) = total_[head];
+      }
+    }
+    __syncwarp();
+    if (!whole) arrive<heads, dims>(args_, share, note.lane);
+  }
+
+ private:
+  /** Lanes to an entry, four floats of each 16 bytes. */
+  static constexpr int perEntry = dims / 4 % 16 == 0 ? 16 : 8;
+  static constexpr int rows = 32 / perEntry;
+  static constexpr int values = dims / perEntry;
+
+  KVFOLD_DEVICE int dimOf(int i) const { return (i / 4 * perEntry + part_) * 4 + i % 4; }
+
+  KVFOLD_DEVICE void keepScore(const TileNote& note, int head, int entry, float score) const {
+    const LaneHeads own = headsOf<heads>(args_, note.lane);
+    const int slot = note.firstSlot + entry;
+    if (part_ != 0 || head >= own.count || entry >= note.entries || slot >= args_.scoreSlots) return;
+    at<float>(args_.scores)[(own.first + head) * args_.scoreSlots + slot] = score;
+  }
+
+  /** The rows of lanes have a softmax of their own each. */
+  KVFOLD_DEVICE void joinRows(int head) {
+    KVFOLD_UNROLL
+    for (int step = perEntry; step < 32; step *= 2) {
+      const float peak = fmaxf(peak_[head], __shfl_xor_sync(wholeWarp, peak_[head], step));
+      const float factor = exp2Fast(peak_[head] - peak);
+      peak_[head] = peak;
+      total_[head] *= factor;
+      total_[head] += __shfl_xor_sync(wholeWarp, total_[head], step);
+      KVFOLD_UNROLL
+      for (int i = 0; i < values; i++) {
+        sums_[head][i] *= factor;
+        sums_[head][i] += __shfl_xor_sync(wholeWarp, sums_[head][i], step);
+      }
+    }
+  }
+
+  const DecodeAttentionArgs& args_;
+  const int part_;
+  const int row_;
+  float q_[heads][values];
+  float sums_[heads][values];
+  float peak_[heads];
+  float total_[heads];
+};
+
+}  // namespace kvfold

@@ -1,0 +1,52 @@
+import type { CudaKernel } from "./backend/cuda-kernel.js";
+import { addN, arithmeticKernels, comparisonKernels, logicalKernels, logicalNot } from "./kernels/binary.js";
+import { cast } from "./kernels/cast.js";
+import { concat, pack } from "./kernels/concat.js";
+import { fill, likeKernels } from "./kernels/fill.js";
+import { gather, oneHot, unsortedSegmentSum } from "./kernels/gather.js";
+import { batchMatMul, fusedMatMul } from "./kernels/matmul.js";
+import { pad, tile, transpose } from "./kernels/moves.js";
+import { argBestKernels, reductionKernels } from "./kernels/reduction.js";
+import { cumulativeKernels, softmaxKernels } from "./kernels/rows.js";
+import { select } from "./kernels/select.js";
+import { reverse, slice, stridedSlice } from "./kernels/slices.js";
+import { split, unpack } from "./kernels/split.js";
+import { testKernels, unaryKernels } from "./kernels/unary.js";
+
+/** Every kernel that the backend has on the device; the JavaScript CPU kernels fill in for the rest. One line for each. */
+export const cudaKernels: readonly CudaKernel[] = [
+  // Matrix products.
+  batchMatMul,
+  fusedMatMul,
+  // Each element.
+  ...unaryKernels,
+  ...testKernels,
+  ...arithmeticKernels,
+  addN,
+  ...comparisonKernels,
+  ...logicalKernels,
+  logicalNot,
+  select,
+  cast,
+  // Rows.
+  ...reductionKernels,
+  ...argBestKernels,
+  ...softmaxKernels,
+  ...cumulativeKernels,
+  // Moves.
+  transpose,
+  slice,
+  stridedSlice,
+  reverse,
+  concat,
+  pack,
+  split,
+  unpack,
+  pad,
+  tile,
+  fill,
+  ...likeKernels,
+  gather,
+  unsortedSegmentSum,
+  oneHot,
+];

@@ -1,0 +1,109 @@
+import {
+  type _FusedMatMulAttrs,
+  type _FusedMatMulInputs,
+  type BatchMatMulAttrs,
+  type BatchMatMulInputs,
+  broadcast_util,
+  type TensorInfo,
+  util,
+} from "@tensorflow/tfjs-core";
+import { cudaKernel, type Present, runKernel } from "../backend/cuda-kernel.js";
+import { deviceKernel } from "../engine/device-kernel.js";
+import { batchRuns } from "./batch-runs.js";
+
+const kernel = deviceKernel("kvfold_matmul_f32", {
+  a: "address",
+  b: "address",
+  out: "address",
+  aBatch: "long",
+  bBatch: "long",
+  aRow: "long",
+  aColumn: "long",
+  bRow: "long",
+  bColumn: "long",
+  m: "int",
+  n: "int",
+  k: "int",
+  unused: "int",
+});
+
+/** Rows and columns of a block's tile. */
+const tile = 64;
+/** Most blocks along z. */
+const mostBatches = 65_535;
+
+/** Stacks of float32 matrix products, each side transposed or not, whose batch dimensions broadcast. */
+export const batchMatMul = cudaKernel<Present<BatchMatMulInputs>, BatchMatMulAttrs>(
+  "BatchMatMul",
+  ({ inputs: { a, b }, attrs: { transposeA, transposeB }, backend, fallback }) => {
+    if (a.dtype !== "float32" || b.dtype !== "float32") return fallback();
+    const [m, k] = matrixShape(a, transposeA);
+    const [inner, n] = matrixShape(b, transposeB);
+    util.assert(
+      k === inner,
+      () =>
+        `matMul: the inner dimensions ${k} and ${inner} of [${a.shape}]${transposeA ? " transposed" : ""} and ` +
+        `[${b.shape}]${transposeB ? " transposed" : ""} must match`,
+    );
+    const batchA = a.shape.slice(0, -2);
+    const batchB = b.shape.slice(0, -2);
+    const batch = broadcast_util.assertAndGetBroadcastShape(batchA, batchB);
+    const { info, address, length } = backend.output([...batch, m, n]);
+    if (length === 0) return info;
+    const [left, right] = [backend.address(a), backend.address(b)];
+    for (const { first, count, aFirst, bFirst, aStep, bStep } of batchRuns(batch, batchA, batchB)) {
+      for (let begun = 0; begun < count; begun += mostBatches) {
+        const now = Math.min(mostBatches, count - begun);
+        backend.engine.launch(
+          kernel,
+          {
+            a: left + 4 * (aFirst + begun * aStep) * m * k,
+            b: right + 4 * (bFirst + begun * bStep) * k * n,
+            out: address + 4 * (first + begun) * m * n,
+            aBatch: aStep * m * k,
+            bBatch: bStep * k * n,
+            aRow: transposeA ? 1 : k,
+            aColumn: transposeA ? m : 1,
+            bRow: transposeB ? 1 : n,
+            bColumn: transposeB ? k : 1,
+            m,
+            n,
+            k,
+          },
+          { grid: [Math.ceil(n / tile), Math.ceil(m / tile), now], block: [256] },
+        );
+      }
+    }
+    return info;
+  },
+);
+
+/** Rows and columns of the matrices of a stack, as they are multiplied. */
+function matrixShape({ shape }: TensorInfo, transposed: boolean): [number, number] {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  return transposed ? [columns, rows] : [rows, columns];
+}
+
+type FusedInputs = Pick<Present<_FusedMatMulInputs>, "a" | "b"> & Partial<_FusedMatMulInputs>;
+
+/** A product with a bias and an activation: one kernel after the other. */
+export const fusedMatMul = cudaKernel<FusedInputs, _FusedMatMulAttrs>("_FusedMatMul", ({ inputs, attrs, backend }) => {
+  const { a, b, bias, preluActivationWeights: alpha } = inputs;
+  const { transposeA, transposeB, activation, leakyreluAlpha } = attrs;
+  let out = runKernel(backend, "BatchMatMul", { a, b }, { transposeA, transposeB });
+  const then = (kernelName: string, given: (out: TensorInfo) => Record<string, TensorInfo>, more: object = {}) => {
+    const before = out;
+    out = runKernel(backend, kernelName, given(before), more);
+    backend.disposeData(before.dataId);
+  };
+  if (bias !== undefined) then("Add", (a) => ({ a, b: bias }));
+  if (alpha !== undefined) then("Prelu", (x) => ({ x, alpha }));
+  else if (activation === "leakyrelu") then("LeakyRelu", (x) => ({ x }), { alpha: leakyreluAlpha });
+  else if (activation && activation !== "linear") then(upperFirst(activation), (x) => ({ x }));
+  return out;
+});
+
+/** TensorFlow.js names activations in lower case, and their kernels with a capital. */
+function upperFirst(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1);
+}
