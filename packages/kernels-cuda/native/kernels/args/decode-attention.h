@@ -65,8 +65,8 @@ struct AttentionMassArgs {
 };
 
 /** Query heads that share one reading of the keys. */
-constexpr int32_t headsPerPass(EntryCodec codec) { return codec == EntryCodec::f32 ? 4 : 8; }
-constexpr int32_t headPasses(EntryCodec codec, int32_t group) {
+KVFOLD_ANYWHERE constexpr int32_t headsPerPass(EntryCodec codec) { return codec == EntryCodec::f32 ? 4 : 8; }
+KVFOLD_ANYWHERE constexpr int32_t headPasses(EntryCodec codec, int32_t group) {
   return (group + headsPerPass(codec) - 1) / headsPerPass(codec);
 }
 

@@ -3,6 +3,13 @@
 #pragma once
 #include <cstdint>
 
+/** For functions of these headers that kernels call too. */
+#if defined(__CUDACC__)
+#define KVFOLD_ANYWHERE __host__ __device__
+#else
+#define KVFOLD_ANYWHERE
+#endif
+
 namespace kvfold {
 
 enum class EntryCodec : int32_t { f32, bf16, int8 };
@@ -19,7 +26,7 @@ constexpr int32_t tileEntries = 16;
 constexpr int32_t headSizes[] = {32, 64, 96, 128, 256};
 
 /** Floats of a key in memory, or 0 when the head is too large. */
-constexpr int32_t paddedHead(int32_t headDim) {
+KVFOLD_ANYWHERE constexpr int32_t paddedHead(int32_t headDim) {
   for (int32_t size : headSizes) {
     if (headDim <= size) return size;
   }
@@ -27,7 +34,7 @@ constexpr int32_t paddedHead(int32_t headDim) {
 }
 
 /** Bytes of an entry, key then value. */
-constexpr int32_t entryBytesOf(EntryCodec codec, int32_t dims) {
+KVFOLD_ANYWHERE constexpr int32_t entryBytesOf(EntryCodec codec, int32_t dims) {
   return 2 * dims * (codec == EntryCodec::f32 ? 4 : codec == EntryCodec::bf16 ? 2 : 1);
 }
 

@@ -75,7 +75,7 @@ class FloatDecoder {
     for (int head = 0; head < heads; head++) {
       joinRows(head);
       if (row_ != 0 || head >= own.count) continue;
-      const float factor = !whole ? 1 : total_[head] > 0 ? 1 / total_[head] : 0;
+      const float factor = !whole ? 1 : total_[head] > 0 ? __fdividef(1, total_[head]) : 0;
       float* out = whole ? at<float>(args_.out) + (own.first + head) * args_.store.layout.headDim : slot.sums(head);
       KVFOLD_UNROLL
       for (int i = 0; i < values; i++) {

@@ -56,7 +56,7 @@ KVFOLD_DEVICE void mergePartials(const DecodeAttentionArgs& args, int lane, int 
       total += __ldcg(&slot.total(head)) * exp2Fast(__ldcg(&slot.peak(head)) - peak);
     }
     total = warpSum(total);
-    const float share = total > 0 ? 1 / total : 0;
+    const float share = total > 0 ? __fdividef(1, total) : 0;
     float sums[perThread] = {};
     KVFOLD_UNROLL_BY(4)
     for (int worker = first; worker <= last; worker++) {

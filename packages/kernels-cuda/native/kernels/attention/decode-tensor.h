@@ -252,7 +252,7 @@ class TensorDecoder {
     KVFOLD_UNROLL
     for (int head = 0; head < 2; head++) {
       if (2 * t_ + head >= own.count) continue;
-      const float share = total_[head] > 0 ? 1 / total_[head] : 0;
+      const float share = total_[head] > 0 ? __fdividef(1, total_[head]) : 0;
       float* out = at<float>(args_.out) + (own.first + 2 * t_ + head) * args_.store.layout.headDim;
       KVFOLD_UNROLL
       for (int m = 0; m < tiles; m++) {

@@ -9,9 +9,17 @@ constexpr float leastOmega = 1e-30f;
 
 KVFOLD_HOST_DEVICE bool dmcMerges(float neuron, float offset, float edge) { return neuron - offset > edge; }
 
+KVFOLD_HOST_DEVICE float sigmoid(float x) {
+#if defined(__CUDA_ARCH__)
+  return __fdividef(1, 1 + __expf(-x));
+#else
+  return 1 / (1 + expf(-x));
+#endif
+}
+
 /** @param importance mean of the queries' neuron over the group */
 KVFOLD_HOST_DEVICE float dmcOmega(float importance, float offset, float epsilon) {
-  const float omega = 1 / (1 + expf(-(importance + offset))) + epsilon;
+  const float omega = sigmoid(importance + offset) + epsilon;
   return omega > leastOmega ? omega : leastOmega;
 }
 

@@ -31,6 +31,7 @@ KVFOLD_DEVICE void foldToken(const LaneState& state, const float* item, float om
   if (!sums) {
     for (int back = 1; back < members; back++) total += state.weights()[slot >= back ? slot - back : slot - back + rows];
   }
+  const float share = __fdividef(1, total);
   for (int i = 4 * lane; i < width; i += 128) {
     const float4 x = *reinterpret_cast<const float4*>(item + i);
     float4 sum = make_float4(omega * x.x, omega * x.y, omega * x.z, omega * x.w);
@@ -45,7 +46,7 @@ KVFOLD_DEVICE void foldToken(const LaneState& state, const float* item, float om
       sum = make_float4(sum.x + old.x, sum.y + old.y, sum.z + old.z, sum.w + old.w);
     }
     // alone in its segment a token is its own average, without rounding
-    const float4 mean = make_float4(sum.x / total, sum.y / total, sum.z / total, sum.w / total);
+    const float4 mean = make_float4(sum.x * share, sum.y * share, sum.z * share, sum.w * share);
     *reinterpret_cast<float4*>(pooled + i) = count == 1 ? x : mean;
   }
   __syncwarp();
@@ -100,7 +101,7 @@ KVFOLD_DEVICE Decision decide(const CacheStepArgs& args, const StepLane& own) {
     for (int head = 0; head < args.group; head++) importance += q[head * headDim];
     const float neuron = at<const float>(args.k)[static_cast<int64_t>(own.lane) * headDim + args.channel];
     decision.merges = dmcMerges(neuron, args.offset, args.edge);
-    decision.omega = dmcOmega(importance / static_cast<float>(args.group), args.offset, args.epsilon);
+    decision.omega = dmcOmega(__fdividef(importance, static_cast<float>(args.group)), args.offset, args.epsilon);
   }
   decision.merges = decision.merges && own.position > 0;
   if (args.decided != 0 && (threadIdx.x & 31) == 0) at<float>(args.decided)[own.lane] = decision.merges ? 1 : 0;

@@ -32,13 +32,13 @@ KVFOLD_DEVICE void turnHead(const float* x, float* out, int headDim, const Turn&
 KVFOLD_DEVICE float codeScale(const float* x, int dims) {
   float most = 0;
   for (int i = threadIdx.x & 31; i < dims; i += 32) most = fmaxf(most, fabsf(x[i]));
-  const float scale = warpMax(most) / 127.0f;
+  const float scale = warpMax(most) * (1.0f / 127.0f);
   return scale > 0 ? scale : 0;
 }
 
 /** To the nearest, halves to even. */
 KVFOLD_DEVICE uint32_t codeOf(float x, float scale) {
-  const float code = scale > 0 ? rintf(x / scale) : 0;
+  const float code = scale > 0 ? rintf(__fdividef(x, scale)) : 0;
   const int whole = static_cast<int>(code > 127 ? 127 : code > -127 ? code : -127);
   return static_cast<uint32_t>(whole) & 0xffu;
 }
