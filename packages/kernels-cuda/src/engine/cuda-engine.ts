@@ -1,6 +1,6 @@
 import { KvfoldError } from "@kvfold/core";
 import type { CudaAddon, DeviceDescription, EngineHandle } from "../driver/cuda-addon.js";
-import { explainFailure, isDriverCallError } from "../driver/explain-failure.js";
+import { explainFailure, isDriverCallError, isLost } from "../driver/explain-failure.js";
 import type { CudaDriver } from "../driver/open-driver.js";
 import type { DeviceKernel, LaunchShape } from "./device-kernel.js";
 import type { ArgsOf, Fields } from "./kernel-args.js";
@@ -183,15 +183,22 @@ export class CudaEngine {
     return this.#images.imageOf(name) !== undefined;
   }
 
-  /** Waits for the device and gives everything back: memory, kernels, stream, context. Twice is once. */
+  /**
+   * Waits for the device and gives everything back: memory, kernels, stream, context. Twice is once. A lost device takes
+   * nothing back: the driver does that when the process ends.
+   */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    try {
-      this.pool.trim();
-    } finally {
-      this.#explained(() => this.#addon.engineDispose(this.#handle));
+    let failure: unknown;
+    for (const step of [() => this.pool.releaseAll(), () => this.#addon.engineDispose(this.#handle)]) {
+      try {
+        step();
+      } catch (error) {
+        failure ??= error;
+      }
     }
+    if (failure !== undefined && !isLost(failure)) throw explainFailure(failure);
   }
 
   [Symbol.dispose](): void {
