@@ -152,8 +152,11 @@ describe.skipIf(emulator === undefined)("CudaEngine", () => {
     "does not open when %s fails, and keeps nothing",
     (symbol) => {
       engine.dispose();
+      const driver = openDriver(13_000, emulator?.path) as CudaDriver;
       emulator?.inject(symbol, 46);
-      expect(() => open()).toThrow(`${symbol} failed with CUDA_ERROR_DEVICE_UNAVAILABLE`);
+      expect(() => new CudaEngine({ driver, ordinal: 0, images: emulatedImages })).toThrow(
+        `${symbol} failed with CUDA_ERROR_DEVICE_UNAVAILABLE`,
+      );
       expect(emulator?.report()).toMatchObject({ ...nothing, problems: [] });
     },
   );

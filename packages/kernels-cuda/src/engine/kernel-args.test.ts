@@ -12,15 +12,19 @@ function structsOfHeaders(): Map<string, Fields> {
   const text = readdirSync(folder)
     .map((file) => readFileSync(`${folder}/${file}`, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, ""))
     .join("\n");
+  const constants = new Map([...text.matchAll(/constexpr int32_t (\w+) = (\d+);/g)].map(([, name, n]) => [name, n]));
   const bodies = new Map(
     [...text.matchAll(/struct (\w+) \{([^}]*)\};/g)].map(([, name = "", body = ""]) => [name, body]),
   );
   const fieldsOf = (body: string): Fields =>
     Object.fromEntries(
-      [...body.matchAll(/(\w+) (\w+)(?:\[(\d+)\])?;/g)].map(([, type = "", name = "", length]) => {
-        const plain = ({ uint64_t: "wide", int64_t: "wide", int32_t: "int", float: "float" } as const)[type];
-        if (plain === undefined) return [name, fieldsOf(bodies.get(type) ?? "")];
-        return [name, (length === undefined ? plain : `${plain}[${length}]`) as never];
+      [...body.matchAll(/(\w+) (\w+)(?:\[(\w+)\])?;/g)].map(([, type = "", name = "", bound]) => {
+        const length = bound === undefined ? undefined : Number(constants.get(bound) ?? bound);
+        const plain = { uint64_t: "wide", int64_t: "wide", int32_t: "int", float: "float" }[type];
+        const inner = fieldsOf(bodies.get(type) ?? "");
+        if (plain !== undefined) return [name, (length === undefined ? plain : `${plain}[${length}]`) as never];
+        // an array of structs of whole numbers is one of whole numbers
+        return [name, length === undefined ? inner : (`int[${length * Object.keys(inner).length}]` as never)];
       }),
     );
   return new Map([...bodies].map(([name, body]) => [name, fieldsOf(body)]));
@@ -32,7 +36,7 @@ function structsOfKernels(): Map<string, string> {
   const sources = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => /\.(cu|h)$/.test(file));
   return new Map(
     sources.flatMap((file) =>
-      [...readFileSync(`${folder}/${file}`, "utf8").matchAll(/KVFOLD_KERNEL\((kvfold_\w+), (\w+)\)/g)].map(
+      [...readFileSync(`${folder}/${file}`, "utf8").matchAll(/KVFOLD_KERNEL\((kvfold_\w+), (?:kvfold::)?(\w+)\)/g)].map(
         ([, kernel = "", struct = ""]) => [kernel, struct] as const,
       ),
     ),

@@ -1,5 +1,13 @@
 /** Plain members of the structs in `native/kernels/args`. Addresses and counts are unsigned 64-bit numbers. */
-export type PlainType = "address" | "count" | "long" | "int" | "float" | `long[${number}]` | `int[${number}]`;
+export type PlainType =
+  | "address"
+  | "count"
+  | "long"
+  | "int"
+  | "float"
+  | `address[${number}]`
+  | `long[${number}]`
+  | `int[${number}]`;
 
 /** Fields of a struct, in its order; a field may be a struct of its own. */
 export interface Fields {
