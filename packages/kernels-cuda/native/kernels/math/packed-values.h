@@ -11,12 +11,19 @@ struct WeightPlanes {
 
 KVFOLD_HOST_DEVICE float halfAt(const unsigned char* p) { return f16ToFloat(*reinterpret_cast<const uint16_t*>(p)); }
 
-/** The 6-bit scale and minimum of sub-block `i` (0 to 7) of a q4_k block's twelve bytes. */
-KVFOLD_HOST_DEVICE int q4kScale(const unsigned char* twelve, int i) {
-  return i < 4 ? twelve[i] & 63 : (twelve[i + 4] & 15) | (twelve[i - 4] >> 6) << 4;
+/** Byte `i` of the twelve that hold a q4_k block's 6-bit scales and minima. */
+KVFOLD_HOST_DEVICE int q4kByte(const uint32_t (&twelve)[3], int i) {
+  const uint32_t word = i < 4 ? twelve[0] : i < 8 ? twelve[1] : twelve[2];
+  return static_cast<int>(word >> (i & 3) * 8 & 255);
 }
-KVFOLD_HOST_DEVICE int q4kMinimum(const unsigned char* twelve, int i) {
-  return i < 4 ? twelve[i + 4] & 63 : twelve[i + 4] >> 4 | (twelve[i] >> 6) << 4;
+/** The scale and the minimum of sub-block `i` (0 to 7). */
+KVFOLD_HOST_DEVICE int q4kScale(const uint32_t (&twelve)[3], int i) {
+  const int low = q4kByte(twelve, i < 4 ? i : i + 4);
+  return i < 4 ? low & 63 : (low & 15) | (q4kByte(twelve, i - 4) >> 6) << 4;
+}
+KVFOLD_HOST_DEVICE int q4kMinimum(const uint32_t (&twelve)[3], int i) {
+  const int low = q4kByte(twelve, i + 4);
+  return i < 4 ? low & 63 : low >> 4 | (q4kByte(twelve, i) >> 6) << 4;
 }
 
 /** Value `i` of the weight, counted through all rows: rows are whole blocks. */
@@ -35,8 +42,10 @@ KVFOLD_HOST_DEVICE float packedValue(const WeightPlanes& planes, int64_t i) {
     const unsigned char* own = values + block * 144;
     const int sub = in / 32, byte = in / 64 * 32 + in % 32;
     const int q = own[16 + byte] >> (sub & 1) * 4 & 15;
-    const float scale = halfAt(own) * static_cast<float>(q4kScale(own + 4, sub));
-    return scale * static_cast<float>(q) - halfAt(own + 2) * static_cast<float>(q4kMinimum(own + 4, sub));
+    const uint32_t* words = reinterpret_cast<const uint32_t*>(own);
+    const uint32_t twelve[3] = {words[1], words[2], words[3]};
+    const float scale = halfAt(own) * static_cast<float>(q4kScale(twelve, sub));
+    return scale * static_cast<float>(q) - halfAt(own + 2) * static_cast<float>(q4kMinimum(twelve, sub));
   }
   if (format == WeightFormat::q6_k) {
     const int half = in / 128, quarter = in / 32 % 4, at = in % 32;

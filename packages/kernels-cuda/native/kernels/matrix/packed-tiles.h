@@ -95,8 +95,7 @@ struct PackedTiles {
       const int sub = step >> 1;
       const unsigned char* block = planes.plane[0] + (row * (inputs / 256) + (sub >> 3)) * 144;
       const uint4 head = __ldg(reinterpret_cast<const uint4*>(block));
-      uint32_t six[3] = {head.y, head.z, head.w};
-      const unsigned char* twelve = reinterpret_cast<const unsigned char*>(six);
+      const uint32_t twelve[3] = {head.y, head.z, head.w};
       return {f16ToFloat(static_cast<uint16_t>(head.x)) * static_cast<float>(q4kScale(twelve, sub & 7)),
               -f16ToFloat(static_cast<uint16_t>(head.x >> 16)) * static_cast<float>(q4kMinimum(twelve, sub & 7))};
     }
