@@ -1,4 +1,11 @@
 import type { CudaKernel } from "./backend/cuda-kernel.js";
+import { adamW } from "./contract/adam-w.js";
+import { crossEntropy, crossEntropyGradient } from "./contract/cross-entropy.js";
+import { embedding, scatterAddRows } from "./contract/embedding.js";
+import { denseLinear, normPackedLinears, packedLinear } from "./contract/linear.js";
+import { packedGatedMlp } from "./contract/packed-gated-mlp.js";
+import { rmsNorm, rmsNormGradient } from "./contract/rms-norm.js";
+import { rope } from "./contract/rope.js";
 import { addN, arithmeticKernels, comparisonKernels, logicalKernels, logicalNot } from "./kernels/binary.js";
 import { cast } from "./kernels/cast.js";
 import { concat, pack } from "./kernels/concat.js";
@@ -49,4 +56,17 @@ export const cudaKernels: readonly CudaKernel[] = [
   gather,
   unsortedSegmentSum,
   oneHot,
+  // The contract's.
+  rmsNorm,
+  rmsNormGradient,
+  rope,
+  denseLinear,
+  packedLinear,
+  normPackedLinears,
+  packedGatedMlp,
+  crossEntropy,
+  crossEntropyGradient,
+  adamW,
+  embedding,
+  scatterAddRows,
 ];

@@ -1,3 +1,5 @@
+import { registerPackedSupport } from "@kvfold/core";
+import { weightFormats } from "./matrix/device-weight.js";
 import { registerCuda } from "./register-cuda.js";
 
 export { cudaFallbacks } from "./backend/fallbacks.js";
@@ -8,3 +10,4 @@ export { type CudaOptions, disposeCuda, type LoadedCuda, loadCuda } from "./load
 export { version } from "./version.js";
 
 registerCuda();
+registerPackedSupport("cuda", { storages: weightFormats });

@@ -1,4 +1,4 @@
-import { KvfoldError } from "@kvfold/core";
+import { KvfoldError, type MatmulPrecision } from "@kvfold/core";
 import type { DeviceDescription } from "./driver/cuda-addon.js";
 import { type CudaDriver, deviceText, isSupported, openDriver } from "./driver/open-driver.js";
 import { CudaEngine } from "./engine/cuda-engine.js";
@@ -13,6 +13,11 @@ export interface CudaOptions {
   readonly device?: number | string;
   /** Most bytes of device memory to take; what is beyond is an out-of-memory error. Default what the device has. */
   readonly memoryLimit?: number;
+  /**
+   * Precision of matrix products with more than a few rows. Default `"float32"`, to rounding. `"bf16"` rounds the operands to
+   * bfloat16, to 1/512 of their size, and sums in float32: what PyTorch's autocast gives, on tensor cores.
+   */
+  readonly matmulPrecision?: MatmulPrecision;
   /** Path of the driver library. Default `libcuda.so.1`. For tests. */
   readonly driver?: string;
   /** Compiled kernels. Default those of the package. For tests. */
@@ -85,7 +90,8 @@ export function cudaEngine(): CudaEngine {
   if (!loaded.available || found === undefined) {
     throw new KvfoldError("cuda-unavailable", `CUDA cannot be used here: ${loaded.available ? "" : loaded.reason}.`);
   }
-  engine = new CudaEngine({ ...found, memoryLimit: options.memoryLimit });
+  const { memoryLimit, matmulPrecision } = options;
+  engine = new CudaEngine({ ...found, memoryLimit, matmulPrecision });
   return engine;
 }
 

@@ -35,6 +35,8 @@ export interface DeviceDescription {
   readonly multiprocessors: number;
   /** Most shared memory of a block. */
   readonly sharedBytes: number;
+  /** Shared memory of a multiprocessor. */
+  readonly sharedEach: number;
   readonly l2Bytes: number;
   readonly memoryBytes: number;
 }
@@ -90,4 +92,36 @@ export interface CudaAddon {
   eventRecord(engine: EngineHandle): number;
   /** Milliseconds between two events, which are gone afterwards. */
   eventsElapsed(engine: EngineHandle, start: number, end: number): number;
+  planGemm(m: number, n: number, k: number, batch: number, multiprocessors: number): GemmPlan;
+  planDecodeAttention(
+    codec: number,
+    dims: number,
+    lanes: number,
+    passes: number,
+    multiprocessors: number,
+    sharedPerBlock: number,
+    sharedPerMultiprocessor: number,
+  ): { readonly grid: number; readonly block: number; readonly sharedBytes: number; readonly partialFloats: number };
+  blockParts(format: number): BlockParts;
+  planRmsNorm(rows: number, dim: number): { readonly threads: number; readonly stretches: number };
+}
+
+/** How a product on tensor cores is cut. */
+export interface GemmPlan {
+  readonly tile: "large" | "small";
+  readonly tiles: number;
+  /** Parts of the shared dimension. */
+  readonly splits: number;
+  readonly block: number;
+  readonly sharedBytes: number;
+  readonly partialFloats: number;
+}
+
+/** How blocks of a packed format are taken apart. */
+export interface BlockParts {
+  /** Values and bytes of a block. */
+  readonly values: number;
+  readonly bytes: number;
+  /** Offset and bytes of each part, one after the other. */
+  readonly parts: readonly number[];
 }

@@ -22,3 +22,9 @@ export function explainFailure(error: unknown): unknown {
     cause: error,
   });
 }
+
+/** True when an error says that the device cannot be used any more in this process. */
+export function isLost(error: unknown): boolean {
+  if (KvfoldError.isInstance(error)) return error.code === "cuda-device-lost";
+  return isDriverCallError(error) && driverResult(error.result).lost === true;
+}

@@ -1,11 +1,11 @@
-import { KvfoldError } from "@kvfold/core";
+import { KvfoldError, type MatmulPrecision } from "@kvfold/core";
 import type { CudaAddon, DeviceDescription, EngineHandle } from "../driver/cuda-addon.js";
-import { explainFailure, isDriverCallError } from "../driver/explain-failure.js";
+import { explainFailure, isDriverCallError, isLost } from "../driver/explain-failure.js";
 import type { CudaDriver } from "../driver/open-driver.js";
 import type { DeviceKernel, LaunchShape } from "./device-kernel.js";
 import type { ArgsOf, Fields } from "./kernel-args.js";
 import type { KernelImages } from "./kernel-images.js";
-import { MemoryPool } from "./memory-pool.js";
+import { type Block, MemoryPool } from "./memory-pool.js";
 
 /** What an engine is made of. */
 export interface EngineOptions {
@@ -15,6 +15,8 @@ export interface EngineOptions {
   readonly images: KernelImages;
   /** Most bytes that the memory pool takes. Default what the device has. */
   readonly memoryLimit?: number | undefined;
+  /** Of products with more than a few rows. Default `"float32"`. */
+  readonly matmulPrecision?: MatmulPrecision | undefined;
 }
 
 /** The driver's code for a device without memory. */
@@ -35,6 +37,7 @@ const threads = 256;
 export class CudaEngine {
   readonly device: DeviceDescription;
   readonly pool: MemoryPool;
+  readonly matmulPrecision: MatmulPrecision;
   readonly #addon: CudaAddon;
   readonly #handle: EngineHandle;
   readonly #images: KernelImages;
@@ -42,9 +45,11 @@ export class CudaEngine {
   readonly #kernels = new Map<string, { readonly kernel: number; shared: number }>();
   readonly #args = new Uint8Array(4096);
   readonly #view = new DataView(this.#args.buffer);
+  #zeros: Block | undefined;
   #disposed = false;
 
-  constructor({ driver, ordinal, images, memoryLimit }: EngineOptions) {
+  constructor({ driver, ordinal, images, memoryLimit, matmulPrecision = "float32" }: EngineOptions) {
+    this.matmulPrecision = matmulPrecision;
     this.device = driver.devices[ordinal] as DeviceDescription;
     this.#addon = driver.addon;
     this.#images = images;
@@ -172,6 +177,23 @@ export class CudaEngine {
     if (!this.#disposed) this.#explained(() => this.#addon.graphDispose(this.#handle, graph));
   }
 
+  /** What the kernels' headers say about launches and layouts. */
+  get plans(): Pick<CudaAddon, "planGemm" | "planDecodeAttention" | "blockParts" | "planRmsNorm"> {
+    return this.#addon;
+  }
+
+  /**
+   * Device memory of zeros for kernels that count in it and leave zeros behind. One for all: they run one after the other.
+   */
+  zeros(bytes: number): number {
+    if (this.#zeros === undefined || this.#zeros.bytes < bytes) {
+      if (this.#zeros !== undefined) this.pool.give(this.#zeros);
+      this.#zeros = this.pool.take(Math.max(bytes, 65_536), "counters");
+      this.fillBytes(this.#zeros.address, 0, this.#zeros.bytes);
+    }
+    return this.#zeros.address;
+  }
+
   /** Registers, spilled bytes, shared memory and the most threads of a kernel's block. */
   describeKernel(name: string) {
     const { kernel } = this.#kernels.get(name) ?? this.#find(name);
@@ -183,15 +205,22 @@ export class CudaEngine {
     return this.#images.imageOf(name) !== undefined;
   }
 
-  /** Waits for the device and gives everything back: memory, kernels, stream, context. Twice is once. */
+  /**
+   * Waits for the device and gives everything back: memory, kernels, stream, context. Twice is once. A lost device takes
+   * nothing back: the driver does that when the process ends.
+   */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    try {
-      this.pool.trim();
-    } finally {
-      this.#explained(() => this.#addon.engineDispose(this.#handle));
+    let failure: unknown;
+    for (const step of [() => this.pool.releaseAll(), () => this.#addon.engineDispose(this.#handle)]) {
+      try {
+        step();
+      } catch (error) {
+        failure ??= error;
+      }
     }
+    if (failure !== undefined && !isLost(failure)) throw explainFailure(failure);
   }
 
   [Symbol.dispose](): void {

@@ -16,8 +16,14 @@ export interface LaunchShape {
   readonly sharedBytes?: number;
 }
 
+const declared = new Map<string, Fields>();
+
+/** Every kernel that was declared, and the struct that it takes. */
+export const declaredKernels: ReadonlyMap<string, Fields> = declared;
+
 /** Declares a kernel. The fields are those of the struct in `native/kernels/args`, in its order; a test compares them. */
 export function deviceKernel<F extends Fields>(name: string, fields: F): DeviceKernel<F> {
+  declared.set(name, fields);
   return { name, layout: argsLayout(fields) };
 }
 
@@ -27,6 +33,7 @@ export function deviceKernels<F extends Fields, Name extends string>(
   fields: F,
 ): Readonly<Record<Name, DeviceKernel<F>>> {
   const layout = argsLayout(fields);
+  for (const name of names) declared.set(name, fields);
   const kernels = Object.fromEntries(names.map((name) => [name, { name, layout }]));
   return kernels as unknown as Readonly<Record<Name, DeviceKernel<F>>>;
 }

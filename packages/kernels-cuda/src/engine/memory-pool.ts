@@ -52,6 +52,8 @@ export class MemoryPool {
   readonly #limit: number;
   readonly #idle = new Map<number, Block[]>();
   readonly #slabs = new Set<Slab>();
+  /** Pieces that came from the device, with their bytes. */
+  readonly #reservations = new Map<number, number>();
   readonly #held = new Map<string, { bytes: number; blocks: number }>();
   #slab: Slab | undefined;
   #used = 0;
@@ -112,6 +114,11 @@ export class MemoryPool {
     }
   }
 
+  /** Returns everything to the device, also what is held: nothing may use the pool afterwards. */
+  releaseAll(): void {
+    for (const [address, bytes] of [...this.#reservations]) this.#release(address, bytes);
+  }
+
   /** Bytes in use, kept, at most, and taken from the driver. */
   get figures(): PoolFigures {
     return {
@@ -157,6 +164,7 @@ export class MemoryPool {
       address = this.#tryAcquire(bytes);
     }
     if (address === undefined) throw this.#outOfMemory(bytes);
+    this.#reservations.set(address, bytes);
     this.#reserved += bytes;
     return address;
   }
@@ -167,6 +175,7 @@ export class MemoryPool {
 
   #release(address: number, bytes: number): void {
     this.#source.free(address);
+    this.#reservations.delete(address);
     this.#reserved -= bytes;
   }
 

@@ -157,3 +157,18 @@ export const addN = cudaKernel<TensorInfo[], object>("AddN", ({ inputs, backend,
   }
   return out.info;
 });
+
+/** Adds a bias to each row, and other rows, to `rows` of `columns` float32 numbers that lie at an address. */
+export function addToRows(
+  backend: CudaBackend,
+  address: number,
+  [rows, columns]: readonly [number, number],
+  { bias, residual }: { readonly bias?: number | undefined; readonly residual?: number | undefined },
+): void {
+  const out = { address, length: rows * columns };
+  const add = arithmeticOps.indexOf("Add");
+  const each = { rank: 1, sizes: [0], first: [1], second: [1] };
+  const repeated = { rank: 2, sizes: [rows, columns], first: [columns, 1], second: [0, 1] };
+  if (bias !== undefined) launch(backend, "kvfold_arithmetic", add, [address, bias], out, repeated);
+  if (residual !== undefined) launch(backend, "kvfold_arithmetic", add, [address, residual], out, each);
+}

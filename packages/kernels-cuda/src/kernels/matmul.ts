@@ -8,29 +8,8 @@ import {
   util,
 } from "@tensorflow/tfjs-core";
 import { cudaKernel, type Present, runKernel } from "../backend/cuda-kernel.js";
-import { deviceKernel } from "../engine/device-kernel.js";
+import { multiply } from "../matrix/multiply.js";
 import { batchRuns } from "./batch-runs.js";
-
-const kernel = deviceKernel("kvfold_matmul_f32", {
-  a: "address",
-  b: "address",
-  out: "address",
-  aBatch: "long",
-  bBatch: "long",
-  aRow: "long",
-  aColumn: "long",
-  bRow: "long",
-  bColumn: "long",
-  m: "int",
-  n: "int",
-  k: "int",
-  unused: "int",
-});
-
-/** Rows and columns of a block's tile. */
-const tile = 64;
-/** Most blocks along z. */
-const mostBatches = 65_535;
 
 /** Stacks of float32 matrix products, each side transposed or not, whose batch dimensions broadcast. */
 export const batchMatMul = cudaKernel<Present<BatchMatMulInputs>, BatchMatMulAttrs>(
@@ -52,27 +31,19 @@ export const batchMatMul = cudaKernel<Present<BatchMatMulInputs>, BatchMatMulAtt
     if (length === 0) return info;
     const [left, right] = [backend.address(a), backend.address(b)];
     for (const { first, count, aFirst, bFirst, aStep, bStep } of batchRuns(batch, batchA, batchB)) {
-      for (let begun = 0; begun < count; begun += mostBatches) {
-        const now = Math.min(mostBatches, count - begun);
-        backend.engine.launch(
-          kernel,
-          {
-            a: left + 4 * (aFirst + begun * aStep) * m * k,
-            b: right + 4 * (bFirst + begun * bStep) * k * n,
-            out: address + 4 * (first + begun) * m * n,
-            aBatch: aStep * m * k,
-            bBatch: bStep * k * n,
-            aRow: transposeA ? 1 : k,
-            aColumn: transposeA ? m : 1,
-            bRow: transposeB ? 1 : n,
-            bColumn: transposeB ? k : 1,
-            m,
-            n,
-            k,
-          },
-          { grid: [Math.ceil(n / tile), Math.ceil(m / tile), now], block: [256] },
-        );
-      }
+      multiply(backend, {
+        a: left + 4 * aFirst * m * k,
+        b: right + 4 * bFirst * k * n,
+        out: address + 4 * first * m * n,
+        m,
+        n,
+        k,
+        transposeA,
+        transposeB,
+        batch: count,
+        aStep,
+        bStep,
+      });
     }
     return info;
   },
