@@ -31,12 +31,15 @@ double measureFma(InstructionSet set) {
 }
 
 double measureRead(InstructionSet set, const uint8_t* data, int64_t bytes, const char* detail) {
-  const CeilingKernels& ceiling = *kernels().ceilings;
-  const Timing time = measure([&] {
-    parallelFor(bytes / 65536, 4, [&](int64_t begin, int64_t end) {
-      sink = ceiling.read(data + begin * 65536, (end - begin) * 65536);
+  Timing time = {1e9, 1e9};
+  for (const auto read : kernels().ceilings->read) {
+    const Timing own = measure([&] {
+      parallelFor(bytes / 65536, 4, [&](int64_t begin, int64_t end) {
+        sink = read(data + begin * 65536, (end - begin) * 65536);
+      });
     });
-  });
+    if (own.median < time.median) time = own;
+  }
   report("ceiling-read", set, "", detail, "GB/s", static_cast<double>(bytes), time, 0);
   return static_cast<double>(bytes) / time.median * 1e-9;
 }
