@@ -1,6 +1,7 @@
 // npm run bench:native [-- --quick] [--sets avx2,amx] [--large MEGABYTES] [--training]
-// Compiles the kernels with the benchmark program, prints a table and writes benchmarks/results/kernels-cpu.json; with
-// --training only the matrix products of a training step, to kernels-cpu-training.json.
+// Compiles the kernels with the benchmark program, prints a table and writes benchmarks/results/kernels-cpu-SET.json, named
+// after the best instruction set measured; with --training only the matrix products of a training step, to
+// kernels-cpu-training.json. Takes about two minutes.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -39,6 +40,6 @@ for await (const line of createInterface({ input: child.stdout })) {
 const results = join(packageFolder, "..", "..", "benchmarks", "results");
 mkdirSync(results, { recursive: true });
 const machine = { cpu: cpus()[0]?.model, cores: cpus().length, cacheMegabytes: cacheMegabytes(), load: loadavg()[0] };
-const file = join(results, training ? "kernels-cpu-training.json" : "kernels-cpu.json");
+const file = join(results, training ? "kernels-cpu-training.json" : `kernels-cpu-${rows[0]?.instructionSet}.json`);
 writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString(), machine, rows }, null, 1)}\n`);
 console.log(file);

@@ -74,20 +74,19 @@ export class NativeBackend extends MathBackendCPU implements ReadIntoBackend {
   /** The values of a float32 tensor, without a copy; valid while the tensor lives. */
   floats(info: tf.TensorInfo): Float32Array {
     const { values } = this.data.get(info.dataId);
-    // A few JavaScript kernels leave plain arrays.
-    return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
+    return values instanceof Float32Array ? values : Float32Array.from(this.#plain(values));
   }
 
   /** The values of an int32 tensor, without a copy; valid while the tensor lives. */
   ints(info: tf.TensorInfo): Int32Array {
     const { values } = this.data.get(info.dataId);
-    return values instanceof Int32Array ? values : Int32Array.from(values as ArrayLike<number>);
+    return values instanceof Int32Array ? values : Int32Array.from(this.#plain(values));
   }
 
   /** The values of a bool tensor, without a copy; valid while the tensor lives. */
   bytes(info: tf.TensorInfo): Uint8Array {
     const { values } = this.data.get(info.dataId);
-    return values instanceof Uint8Array ? values : Uint8Array.from(values as ArrayLike<number>);
+    return values instanceof Uint8Array ? values : Uint8Array.from(this.#plain(values));
   }
 
   /** The values of a tensor whose elements are only moved: float32, int32 or bool. */
@@ -154,6 +153,12 @@ export class NativeBackend extends MathBackendCPU implements ReadIntoBackend {
     const dataId = {};
     this.data.set(dataId, { values, dtype, refCount: 1 });
     return { dataId, shape, dtype };
+  }
+
+  /** The plain array that a few JavaScript kernels leave; its memory has no address that a recording could keep. */
+  #plain(values: tf.BackendValues): ArrayLike<number> {
+    this.recorder.refuse("it reads what a JavaScript kernel left as a plain array");
+    return values as ArrayLike<number>;
   }
 
   /** A copy of values that lie in pooled memory, which their owner may give back at any time; others as they are. */

@@ -112,6 +112,8 @@ export class NativeStepRecorder implements StepRecorder {
     if (recorded === undefined) throw new Error("no recording is under way");
     this.#now = undefined;
     if (recorded.strangers.size > 0) recorded.refusal ??= "it makes tensors from values of JavaScript";
+    // its result is one; with others a policy would go on from where this step left off, which replays do not see
+    if (recorded.liveBuffers > 1) recorded.refusal ??= "it keeps tensors for later steps";
     return recorded;
   }
 }
@@ -134,6 +136,11 @@ class Recorded implements RecordedStep {
   constructor(addon: NativeAddon, pool: BufferPool) {
     this.#addon = addon;
     this.#pool = pool;
+  }
+
+  /** Tensors and other memory of the step that are still in use. */
+  get liveBuffers(): number {
+    return this.#used.size;
   }
 
   replay(step: Step): void {

@@ -1,6 +1,7 @@
 // Entry points of functions of each element: of one array, of two that broadcast, conversions.
 #include "../elementwise/broadcast.h"
 #include "../entry-point.h"
+#include "../system/recorder.h"
 #include "../system/runtime.h"
 #include "steps-args.h"
 
@@ -9,6 +10,16 @@ namespace {
 
 /** Nanoseconds for each result of a function, most of which are made of an exponential. */
 constexpr double unaryCost = 0.3;
+
+/** Runs work that cannot fail, now and whenever the recording that is under way is replayed. */
+template <class Work>
+void performOn(Args& args, const Work& work) {
+  const auto run = [work] {
+    work();
+    return true;
+  };
+  args.require(perform(run), "out of memory");
+}
 
 /** unary(op, x, out, p, q); op by its place in UnaryOp. out may be x. */
 napi_value Unary(napi_env env, napi_callback_info info) {
@@ -20,8 +31,10 @@ napi_value Unary(napi_env env, napi_callback_info info) {
   args.require(out.length >= x.length, "out must be as long as x");
   if (!args.ok()) return nullptr;
   const UnaryKernels::Run run = kernels().unary->run[op];
-  parallelWork(x.length, unaryCost,
-               [&](int64_t begin, int64_t end) { run(x.data + begin, out.data + begin, end - begin, p, q); });
+  performOn(args, [=] {
+    parallelWork(x.length, unaryCost,
+                 [&](int64_t begin, int64_t end) { run(x.data + begin, out.data + begin, end - begin, p, q); });
+  });
   return nullptr;
 }
 
@@ -35,7 +48,9 @@ void runBinary(Args& args, const BinaryKernels::Run<In, Out>* runs, int64_t op, 
   args.require(steps.count() <= out.length, "the results do not fit their array");
   args.require(steps.rank > 0 || (a.length > 0 && b.length > 0), "operands must not be empty");
   args.require(runs[op] != nullptr, "there is no such function for this type");
-  if (args.ok()) broadcast(runs[op], a.data, b.data, out.data, steps);
+  if (!args.ok()) return;
+  const BinaryKernels::Run<In, Out> run = runs[op];
+  performOn(args, [=] { broadcast(run, a.data, b.data, out.data, steps); });
 }
 
 /** arithmetic(op, a, b, out, plan, rank); op by its place in ArithmeticOp. */
@@ -96,8 +111,11 @@ napi_value Select(napi_env env, napi_callback_info info) {
   const auto* from = reinterpret_cast<const int32_t*>(yes.data);
   const auto* other = reinterpret_cast<const int32_t*>(no.data);
   auto* to = reinterpret_cast<int32_t*>(out.data);
-  parallelWork(n, elementCost, [&](int64_t begin, int64_t end) {
-    kernels().convert->select(condition.data + begin, from + begin, other + begin, to + begin, end - begin);
+  const uint8_t* which = condition.data;
+  performOn(args, [=] {
+    parallelWork(n, elementCost, [&](int64_t begin, int64_t end) {
+      kernels().convert->select(which + begin, from + begin, other + begin, to + begin, end - begin);
+    });
   });
   return nullptr;
 }
@@ -106,8 +124,10 @@ template <class In, class Out>
 void runConversion(Args& args, void (*run)(const In*, Out*, int64_t), Span<In> x, Span<Out> out) {
   args.require(out.length >= x.length, "out must be as long as x");
   if (!args.ok()) return;
-  parallelWork(x.length, elementCost,
-               [&](int64_t begin, int64_t end) { run(x.data + begin, out.data + begin, end - begin); });
+  performOn(args, [=] {
+    parallelWork(x.length, elementCost,
+                 [&](int64_t begin, int64_t end) { run(x.data + begin, out.data + begin, end - begin); });
+  });
 }
 
 /** intsToFloats(x, out) */

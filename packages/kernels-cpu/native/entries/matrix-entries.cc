@@ -30,7 +30,8 @@ napi_value MatmulF32(napi_env env, napi_callback_info info) {
   if (!args.ok()) return nullptr;
   const MatrixF32 left = transposeA ? MatrixF32{a.data, 1, m} : MatrixF32{a.data, k, 1};
   const MatrixF32 right = transposeB ? MatrixF32{b.data, 1, k} : MatrixF32{b.data, n, 1};
-  args.require(gemmF32(left, right, out.data, m, n, k, batch, aStep, bStep), "out of memory");
+  const auto multiply = [=] { return gemmF32(left, right, out.data, m, n, k, batch, aStep, bStep); };
+  args.require(perform(multiply), "out of memory");
   return nullptr;
 }
 

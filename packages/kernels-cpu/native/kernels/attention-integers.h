@@ -193,10 +193,14 @@ KVFOLD_INLINE void addHalf(const PagesTask& task, int64_t firstPage, int64_t end
 template <int heads, int fixed, class Asked>
 KVFOLD_INLINE void addCodes(const PagesTask& task, int64_t firstPage, int64_t endPage, const float* weights, int64_t stride,
                             const float* corrections, float* sums, Asked&& asked) {
-  F most = all(0);
+  F most = all(0), taint = all(0);
   const auto scales = [&](int64_t p) { return reinterpret_cast<const float*>(task.pages[p].data + task.scalesOffset); };
   for (int64_t p = firstPage; p < endPage; p++) {
-    for (int64_t e = 0; e < task.pages[p].count; e += 16) most = max(most, scalesOf(scales(p), e, task.pages[p].count, 1));
+    for (int64_t e = 0; e < task.pages[p].count; e += 16) {
+      const F some = scalesOf(scales(p), e, task.pages[p].count, 1);
+      most = max(most, some);
+      taint = fma(some, all(0), taint);  // whole numbers would hide a scale that is NaN
+    }
   }
   const float largest = maxLane(most);
   const float factor = largest > 0 ? weightUnit / largest : 0;
@@ -206,7 +210,7 @@ KVFOLD_INLINE void addCodes(const PagesTask& task, int64_t firstPage, int64_t en
     at = digits.put(at, task.pages[p], scales(p), weights, stride, factor);
     weights += task.pages[p].count;
   }
-  const float unit = largest / weightUnit;
+  const float unit = largest / weightUnit + sum(taint);
 #pragma GCC unroll 2
   for (int64_t i = 0; i < fixed; i += pieceDims) {
     addHalf<heads, fixed, 0>(task, firstPage, endPage, digits, unit, corrections, i, sums, asked);

@@ -277,7 +277,8 @@ void pagesOf(const PagesTask& task, int64_t firstHead) {
     for (int h = 0; h < heads; h++) {
       row = scores + h * stride;
       if (task.bias != nullptr) {
-        for (int64_t e = 0; e < entries; e++) row[e] += task.bias[done + e];
+        // not a sum: what is hidden may be NaN
+        for (int64_t e = 0; e < entries; e++) row[e] = task.bias[done + e] < 0 ? hiddenScore : row[e];
       }
       if (task.scores != nullptr) {
         memcpy(task.scores + (firstHead + h) * task.scoresStride + done, row, static_cast<size_t>(entries) * 4);

@@ -33,7 +33,7 @@ struct PagesTask {
   int64_t aheadCount;
   /** Where a page holds its scales (int8). */
   int64_t scalesOffset;
-  /** Added to the scores of each entry, 0 or `hiddenScore`; null: all are seen. */
+  /** For each entry 0, or `hiddenScore` in place of its score; null: all are seen. */
   const float* bias;
   /** Takes the scores, `[group]` rows `scoresStride` apart; null: not wanted. */
   float* scores;

@@ -24,15 +24,21 @@ float multiplyAdd(int64_t iterations) {
   return sum(total);
 }
 
+/** `streams` parts of the memory side by side, each asked for `ahead` bytes before it is read; 0: not asked for. */
+template <int streams, int64_t ahead>
 float read(const uint8_t* data, int64_t bytes) {
   constexpr int lanes = 8;
   F sums[lanes];
   for (int i = 0; i < lanes; i++) sums[i] = all(0);
   constexpr int64_t stride = lanes * width * 4;
-  for (int64_t at = 0; at + stride <= bytes; at += stride) {
-    __builtin_prefetch(data + at + 4096);
-    for (int i = 0; i < lanes; i++) {
-      sums[i] = max(sums[i], load(reinterpret_cast<const float*>(data + at + i * width * 4)));
+  const int64_t part = bytes / streams;
+  for (int64_t at = 0; at + stride <= part; at += stride) {
+    for (int s = 0; s < streams; s++) {
+      const uint8_t* from = data + s * part + at;
+      for (int64_t line = 0; ahead > 0 && line < stride; line += 64) __builtin_prefetch(from + ahead + line);
+      for (int i = 0; i < lanes; i++) {
+        sums[i] = max(sums[i], load(reinterpret_cast<const float*>(from + i * width * 4)));
+      }
     }
   }
   F total = sums[0];
@@ -43,6 +49,6 @@ float read(const uint8_t* data, int64_t bytes) {
 }  // namespace
 
 extern const CeilingKernels ceilingKernels;
-const CeilingKernels ceilingKernels = {width, multiplyAdd, read};
+const CeilingKernels ceilingKernels = {width, multiplyAdd, {read<1, 0>, read<1, 1024>, read<4, 0>, read<4, 512>}};
 
 }  // namespace kvfold::KVFOLD_ISA

@@ -54,8 +54,9 @@ KVFOLD_INLINE __m256 joinDigits(const __m256i* s) {
   return value;
 }
 
+/** `xs` coded rows against `outputs` rows of weights, `apart` rows from each other. */
 template <WeightFormat format, int digits, int outputs, int xs>
-KVFOLD_INLINE void outputsOf(const CodedGemvTask& coded, int64_t output) {
+KVFOLD_INLINE void outputsOf(const CodedGemvTask& coded, int64_t output, int64_t apart) {
   using W = CodedWeights<format>;
   const GemvTask& task = coded.task;
   const uint8_t* x[xs];
@@ -63,7 +64,7 @@ KVFOLD_INLINE void outputsOf(const CodedGemvTask& coded, int64_t output) {
   for (int r = 0; r < xs; r++) x[r] = coded.coded + (r < task.rows ? r : task.rows - 1) * coded.codedRowBytes;
   const uint8_t* rows[outputs];
   KVFOLD_UNROLL
-  for (int o = 0; o < outputs; o++) rows[o] = task.weights + (output + o) * task.rowBytes;
+  for (int o = 0; o < outputs; o++) rows[o] = task.weights + (output + o * apart) * task.rowBytes;
   __m256 acc[outputs][xs];
   typename W::Minima minima[outputs][xs];
   KVFOLD_UNROLL
@@ -75,7 +76,8 @@ KVFOLD_INLINE void outputsOf(const CodedGemvTask& coded, int64_t output) {
     }
   }
   const int64_t blocks = task.inputs / 32;
-  Prefetch prefetch = Prefetch::of(rows[0], task.rowBytes, outputs, W::groupBytes);
+  Prefetch prefetch = inStreams ? Prefetch::ofStreams(rows[0], apart * task.rowBytes, W::groupBytes)
+                                : Prefetch::of(rows[0], task.rowBytes, outputs, W::groupBytes);
   constexpr int unitBytes = W::parts * 32 * digits;
   constexpr int scalesOfGroup = W::joined ? 8 : W::blocksOfGroup;
   // Offsets from the start of a coded row, which all rows share: few enough for the registers.
@@ -137,16 +139,19 @@ KVFOLD_INLINE void outputsOf(const CodedGemvTask& coded, int64_t output) {
     for (int r = 0; r < xs; r++) results[o][r] = sum8(acc[o][r]) + W::factor * sum8(minima[o][r]);
   }
   for (int o = 0; o < outputs; o++) {
-    const float bias = task.bias == nullptr ? 0 : task.bias[output + o];
-    for (int r = 0; r < xs && r < task.rows; r++) task.y[r * task.yStride + output + o] = results[o][r] + bias;
+    const int64_t at = output + o * apart;
+    const float bias = task.bias == nullptr ? 0 : task.bias[at];
+    for (int r = 0; r < xs && r < task.rows; r++) task.y[r * task.yStride + at] = results[o][r] + bias;
   }
 }
 
 template <WeightFormat format, int digits, int outputs, int xs>
 void gemvRows(const CodedGemvTask& task, int64_t begin, int64_t end) {
-  int64_t output = begin;
-  for (; output + outputs <= end; output += outputs) outputsOf<format, digits, outputs, xs>(task, output);
-  for (; output < end; output++) outputsOf<format, digits, 1, xs>(task, output);
+  const Groups groups = Groups::of(end - begin, outputs);
+  for (int64_t i = 0; i < groups.count; i++) {
+    outputsOf<format, digits, outputs, xs>(task, begin + i * groups.step, groups.apart);
+  }
+  for (int64_t o = begin + groups.count * outputs; o < end; o++) outputsOf<format, digits, 1, xs>(task, o, 1);
 }
 
 template <WeightFormat format, int digits>

@@ -166,9 +166,11 @@ struct CodedWeights<WeightFormat::q6_k> {
     group.block = block;
     return group;
   }
-  KVFOLD_INLINE void unit(const Group& group, int u, __m256i* w) {
-    const uint8_t* low = group.block + 64 * (u >> 1);
-    const __m256i high = loadBytes(group.block + 128 + 32 * (u >> 1));
+  KVFOLD_INLINE void unit(const Group& group, int u, __m256i* w) { bytesOf(group.block, u, w); }
+  /** The values plus 32 of unit `u` of a block. */
+  KVFOLD_INLINE void bytesOf(const uint8_t* block, int u, __m256i* w) {
+    const uint8_t* low = block + 64 * (u >> 1);
+    const __m256i high = loadBytes(block + 128 + 32 * (u >> 1));
     for (int part = 0; part < 2; part++) {
       const int quarter = 2 * (u & 1) + part;
       const __m256i bits = loadBytes(low + 32 * part);

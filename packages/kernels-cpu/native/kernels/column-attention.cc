@@ -72,8 +72,8 @@ void attend(const ColumnTask& task, float* out, float* lse, float* memory) {
     from = From::scaled;
   }
   for (int64_t i = 0; i < task.count; i++) {
-    const float total = running.total[i], share = total > 0 ? 1 / total : 0;
-    lse[i] = total > 0 ? running.peak[i] + logf(total) : noPeak;
+    const float total = running.total[i], share = total == 0 ? 0 : 1 / total;
+    lse[i] = total == 0 ? noPeak : running.peak[i] + logf(total);
     float* row = out + i * task.headDim;
     // without a key nothing was written
     for (int64_t d = 0; d < task.headDim; d++) row[d] = share == 0 ? 0 : row[d] * share;

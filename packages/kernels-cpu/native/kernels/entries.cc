@@ -46,15 +46,18 @@ void decodeBf16(const uint8_t* slot, const float*, int64_t dims, float* entry) {
   for (int64_t i = 0; i < 2 * dims; i += width) store(entry + i, loadBf16(in + i));
 }
 
-/** Scale = largest magnitude / 127; codes to the nearest, halves to even. */
+/** Scale = largest magnitude / 127; codes to the nearest, halves to even. The scale is NaN when a value is NaN or infinite. */
 float encodeBytes(const float* x, int64_t dims, uint8_t* out) {
-  F most = all(0);
-  for (int64_t i = 0; i < dims; i += width) most = max(most, abs(load(x + i)));
-  const float scale = maxLane(most) / 127.0f;
+  F most = all(0), taint = all(0);
+  for (int64_t i = 0; i < dims; i += width) {
+    most = max(most, abs(load(x + i)));
+    taint = fma(load(x + i), all(0), taint);
+  }
+  const float scale = maxLane(most) / 127.0f + sum(taint);
   int8_t* codes = reinterpret_cast<int8_t*>(out);
   if (!(scale > 0)) {
     memset(out, 0, static_cast<size_t>(dims));
-    return 0;
+    return scale;
   }
   constexpr float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
   for (int64_t i = 0; i < dims; i++) {

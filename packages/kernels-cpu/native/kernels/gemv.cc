@@ -6,13 +6,13 @@
 namespace kvfold::KVFOLD_ISA {
 namespace {
 
-/** `xs` rows of x against `outputs` consecutive rows of weights; sums over the even and the odd vectors are kept apart. */
+/** `xs` rows of x against `outputs` rows of weights, `apart` rows from each other; sums over the even and the odd vectors are kept apart. */
 template <WeightFormat format, int outputs, int xs>
-KVFOLD_INLINE void outputsOf(const GemvTask& task, int64_t output) {
+KVFOLD_INLINE void outputsOf(const GemvTask& task, int64_t output, int64_t apart) {
   using W = Weights<format>;
   const uint8_t* rows[outputs];
   KVFOLD_UNROLL
-  for (int o = 0; o < outputs; o++) rows[o] = task.weights + (output + o) * task.rowBytes;
+  for (int o = 0; o < outputs; o++) rows[o] = task.weights + (output + o * apart) * task.rowBytes;
   const float* x[xs];
   // Rows beyond the task's repeat its last one and are not stored.
   KVFOLD_UNROLL
@@ -24,12 +24,26 @@ KVFOLD_INLINE void outputsOf(const GemvTask& task, int64_t output) {
     for (int r = 0; r < xs; r++) sums[o][r][0] = sums[o][r][1] = all(0);
   }
   const int64_t steps = task.inputs / W::stepValues;
-  Prefetch prefetch = Prefetch::of(rows[0], task.rowBytes, outputs, W::stepBytes);
+  Prefetch prefetch = inStreams ? Prefetch::ofStreams(rows[0], apart * task.rowBytes, W::stepBytes)
+                                : Prefetch::of(rows[0], task.rowBytes, outputs, W::stepBytes);
   for (int64_t step = 0; step < steps; step++) {
     KVFOLD_UNROLL
     for (int o = 0; o < outputs; o++) {
       prefetch.template ask<W::stepBytes>(o);
       F w[W::vectors];
+      if constexpr (W::scalesSums) {
+        const F scale = W::scaleOf(rows[o], step);
+        W::codes(rows[o], step, w);
+        KVFOLD_UNROLL
+        for (int r = 0; r < xs; r++) {
+          const float* at = x[r] + step * W::stepValues;
+          F part = mul(w[0], load(at));
+          KVFOLD_UNROLL
+          for (int i = 1; i < W::vectors; i++) part = fma(w[i], load(at + i * width), part);
+          sums[o][r][0] = fma(part, scale, sums[o][r][0]);
+        }
+        continue;
+      }
       W::decode(rows[o], step, w);
       KVFOLD_UNROLL
       for (int r = 0; r < xs; r++) {
@@ -63,16 +77,17 @@ KVFOLD_INLINE void outputsOf(const GemvTask& task, int64_t output) {
     for (int r = 0; r < xs; r++) results[o][r] = sum(add(sums[o][r][0], sums[o][r][1]));
   }
   for (int o = 0; o < outputs; o++) {
-    const float bias = task.bias == nullptr ? 0 : task.bias[output + o];
-    for (int r = 0; r < xs && r < task.rows; r++) task.y[r * task.yStride + output + o] = results[o][r] + bias;
+    const int64_t at = output + o * apart;
+    const float bias = task.bias == nullptr ? 0 : task.bias[at];
+    for (int r = 0; r < xs && r < task.rows; r++) task.y[r * task.yStride + at] = results[o][r] + bias;
   }
 }
 
 template <WeightFormat format, int outputs, int xs>
 void gemvRows(const GemvTask& task, int64_t begin, int64_t end) {
-  int64_t output = begin;
-  for (; output + outputs <= end; output += outputs) outputsOf<format, outputs, xs>(task, output);
-  for (; output < end; output++) outputsOf<format, 1, xs>(task, output);
+  const Groups groups = Groups::of(end - begin, outputs);
+  for (int64_t i = 0; i < groups.count; i++) outputsOf<format, outputs, xs>(task, begin + i * groups.step, groups.apart);
+  for (int64_t o = begin + groups.count * outputs; o < end; o++) outputsOf<format, 1, xs>(task, o, 1);
 }
 
 template <WeightFormat format>

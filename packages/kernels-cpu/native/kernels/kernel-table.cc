@@ -9,6 +9,7 @@ extern const GemvKernels gemvKernels;
 extern const SkinnyKernels skinnyKernels;
 extern const CodedGemvKernels codedGemvKernels;
 extern const WideGemvKernels wideGemvKernels;
+extern const SuperGemvKernels superGemvKernels;
 extern const TileGemmKernels tileGemmKernels;
 extern const DenseTileKernels denseTileKernels;
 extern const EntryKernels entryKernels;
@@ -32,6 +33,7 @@ const KernelTable kernelTable = {
     &skinnyKernels,
     &codedGemvKernels,
     &wideGemvKernels,
+    &superGemvKernels,
     &tileGemmKernels,
     &denseTileKernels,
     &entryKernels,

@@ -18,6 +18,7 @@
 #include "rows.h"
 #include "skinny.h"
 #include "softmax.h"
+#include "super-gemv.h"
 #include "tile-gemm.h"
 #include "unary.h"
 #include "wide-gemv.h"
@@ -31,6 +32,7 @@ struct KernelTable {
   const SkinnyKernels* skinny;
   const CodedGemvKernels* codedGemv;
   const WideGemvKernels* wideGemv;
+  const SuperGemvKernels* superGemv;
   const TileGemmKernels* tileGemm;
   const DenseTileKernels* denseTile;
   const EntryKernels* entries;

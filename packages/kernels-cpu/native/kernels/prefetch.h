@@ -4,6 +4,32 @@
 
 namespace kvfold::KVFOLD_ISA {
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+constexpr bool inStreams = true;
+#else
+constexpr bool inStreams = false;
+#endif
+/** Bytes that are asked for ahead in each of four streams. */
+constexpr int64_t streamAhead = 256;
+
+/**
+ * How the outputs `[begin, end)` are taken in groups of `together`: member m of group i is output
+ * `begin + i * step + m * apart`; the last few outputs are left over.
+ *
+ * Sets of 512 bits take neighbours. In AVX2 each member goes through a part of its own: the memory of Zen 3 gives four
+ * streams a third more than one, while its prefetchers hold four short rows in one page for one stream.
+ */
+struct Groups {
+  int64_t count;
+  int64_t step;
+  int64_t apart;
+
+  static inline __attribute__((always_inline)) Groups of(int64_t outputs, int together) {
+    const int64_t count = outputs / together;
+    return inStreams ? Groups{count, 1, count} : Groups{count, together, 1};
+  }
+};
+
 /**
  * The bytes to ask for while `rows` rows that lie side by side are worked on together, `bytes` of each at a time. They
  * follow one another: the processor's own prefetchers then go on by themselves, which they do not with several short rows
@@ -19,6 +45,11 @@ struct Prefetch {
     constexpr int64_t longest = 16384;
     if (rows * rowBytes > longest) return {first + 2048, rowBytes, bytes};
     return {first + groupsAhead * rows * rowBytes, bytes, static_cast<int64_t>(rows) * bytes};
+  }
+
+  /** For rows that are streams of their own, `apart` bytes from each other. */
+  static inline __attribute__((always_inline)) Prefetch ofStreams(const uint8_t* first, int64_t apart, int bytes) {
+    return {first + streamAhead, apart, bytes};
   }
 
   /** Asks for what goes with one row of this step. */

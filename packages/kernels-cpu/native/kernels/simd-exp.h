@@ -24,24 +24,24 @@ KVFOLD_INLINE F powerOfTwo(F n) {
 #endif
 }
 
-/** `x` where `guard` is at least `least`, else 0. */
+/** `x`, or 0 where `guard` is below `least`; NaN is below nothing. */
 KVFOLD_INLINE F zeroBelow(F x, F guard, float least) {
 #if defined(__AVX512F__)
-  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(guard, all(least), _CMP_GE_OQ), x);
+  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(guard, all(least), _CMP_NLT_UQ), x);
 #elif defined(__AVX2__)
-  return _mm256_and_ps(x, _mm256_cmp_ps(guard, all(least), _CMP_GE_OQ));
+  return _mm256_and_ps(x, _mm256_cmp_ps(guard, all(least), _CMP_NLT_UQ));
 #else
-  return guard >= all(least) ? x : all(0);
+  return guard < all(least) ? all(0) : x;
 #endif
 }
 
 /**
- * e^x for x up to 0, within 2 units in the last place; 0 below -87, where a weight counts for nothing.
+ * e^x for x up to 0, within 2 units in the last place; 0 below -87, where a weight counts for nothing; NaN of NaN.
  * x = n ln 2 + r with |r| <= ln 2 / 2; e^r by its series, whose coefficients are those of the exponential up to r^7.
  */
 KVFOLD_INLINE F expNegative(F x) {
   constexpr float least = -87.0f;
-  const F clamped = max(x, all(least));
+  const F clamped = max(all(least), x);  // the second operand where one is NaN
   const F n = roundWhole(mul(clamped, all(1.44269504088896341f)));
   F r = fma(n, all(-0.693359375f), clamped);
   r = fma(n, all(2.12194440e-4f), r);

@@ -27,6 +27,7 @@ struct Weights;
 template <int bytes, F (*loadAll)(const uint8_t*), float (*loadOne)(const uint8_t*)>
 struct PlainWeights {
   static constexpr bool hasRest = true;
+  static constexpr bool scalesSums = false;
   static constexpr int stepValues = 2 * width;
   static constexpr int stepBytes = stepValues * bytes;
   static constexpr int vectors = 2;
@@ -62,6 +63,8 @@ struct Weights<WeightFormat::f16> : PlainWeights<2, loadF16All, loadF16One> {};
 template <int values, int bytes>
 struct BlockWeights {
   static constexpr bool hasRest = false;  // rows are whole blocks
+  /** Whether a step's values share a factor, which a sum of products is better multiplied by than each value. */
+  static constexpr bool scalesSums = false;
   static constexpr int stepValues = values;
   static constexpr int stepBytes = bytes;
   static constexpr int vectors = values / width;
@@ -113,11 +116,17 @@ KVFOLD_INLINE void decodeFiveBits(const uint8_t* bytes, uint32_t fifths, float s
 
 template <>
 struct Weights<WeightFormat::q8_0> : BlockWeights<32, 34> {
-  KVFOLD_INLINE void decode(const uint8_t* row, int64_t step, F* w) {
-    const uint8_t* block = row + step * 34;
-    const F scale = allHalf(block);
+  static constexpr bool scalesSums = width == 8;
+  KVFOLD_INLINE F scaleOf(const uint8_t* row, int64_t step) { return allHalf(row + step * 34); }
+  KVFOLD_INLINE void codes(const uint8_t* row, int64_t step, F* w) {
     KVFOLD_UNROLL
-    for (int i = 0; i < vectors; i++) w[i] = mul(toFloats(loadSigned(block + 2 + i * width)), scale);
+    for (int i = 0; i < vectors; i++) w[i] = toFloats(loadSigned(row + step * 34 + 2 + i * width));
+  }
+  KVFOLD_INLINE void decode(const uint8_t* row, int64_t step, F* w) {
+    const F scale = scaleOf(row, step);
+    codes(row, step, w);
+    KVFOLD_UNROLL
+    for (int i = 0; i < vectors; i++) w[i] = mul(w[i], scale);
   }
 };
 

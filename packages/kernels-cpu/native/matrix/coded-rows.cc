@@ -18,16 +18,23 @@ auto wideFunction(WeightFormat format, int digits) {
   return digits == 0 ? nullptr : kernels().wideGemv->gemv[static_cast<int>(format)][digits - 1];
 }
 
+auto superFunction(WeightFormat format, int digits) {
+  return digits == 0 ? nullptr : kernels().superGemv->gemv[static_cast<int>(format)][digits - 1];
+}
+
 }  // namespace
 
 CodedRows::Coding CodedRows::codingOf(WeightFormat format) const {
   if (rows_ == 1 && wideFunction(format, digits_) != nullptr) return wide;
+  if (rows_ == 1 && superFunction(format, digits_) != nullptr) return super;
   if (codedFunction(format, digits_) == nullptr) return floats;
   return pairsBlocks(format) ? pairs : plain;
 }
 
 int64_t CodedRows::bytesOf(Coding coding) const {
-  return coding == wide ? wideLayout(inputs_, digits_).bytes() : codedLayout(inputs_, digits_).bytes() * rows_;
+  if (coding == wide) return wideLayout(inputs_, digits_).bytes();
+  if (coding == super) return superLayout(inputs_, digits_).bytes();
+  return codedLayout(inputs_, digits_).bytes() * rows_;
 }
 
 CodedRows::~CodedRows() {
@@ -46,6 +53,10 @@ bool CodedRows::prepare(WeightFormat format) {
     kernels().wideGemv->code(x_, inputs_, wideLayout(inputs_, digits_), rows);
     return true;
   }
+  if (coding == super) {
+    kernels().superGemv->code(x_, superLayout(inputs_, digits_), rows);
+    return true;
+  }
   const CodedLayout layout = codedLayout(inputs_, digits_);
   for (int r = 0; r < rows_; r++) {
     kernels().codedGemv->code(x_ + r * inputs_, inputs_, coding == pairs, layout, rows + r * layout.bytes());
@@ -60,6 +71,8 @@ void CodedRows::multiply(const PackedLinear& layer, int64_t begin, int64_t end, 
     kernels().gemv->exact[static_cast<int>(layer.format)](task, begin, end);
   } else if (coding == wide) {
     wideFunction(layer.format, digits_)({task, coded_[wide], wideLayout(inputs_, digits_)}, begin, end);
+  } else if (coding == super) {
+    superFunction(layer.format, digits_)({task, coded_[super], superLayout(inputs_, digits_)}, begin, end);
   } else {
     const CodedLayout layout = codedLayout(inputs_, digits_);
     codedFunction(layer.format, digits_)({task, coded_[coding], layout.bytes(), layout}, begin, end);

@@ -25,11 +25,11 @@ class CodedRows {
   int rows_;
   int digits_;
   /** How a format takes the rows. */
-  enum Coding { plain, pairs, wide, floats };
-  static constexpr int codings = 3;
+  enum Coding { plain, pairs, wide, super, floats };
+  static constexpr int codings = 4;
   Coding codingOf(WeightFormat format) const;
   int64_t bytesOf(Coding coding) const;
-  uint8_t* coded_[codings] = {nullptr, nullptr, nullptr};
+  uint8_t* coded_[codings] = {nullptr, nullptr, nullptr, nullptr};
 };
 
 /** Outputs that are worth handing to a thread as a piece of work; a multiple of four, which kernels compute at once. */

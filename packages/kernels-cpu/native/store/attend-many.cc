@@ -171,7 +171,7 @@ class Prefill {
       for (int64_t h = 0; h < group; h++) {
         float* out = call_.out + ((stepLane * group + h) * call_.step.tokens + first + t) * headDim;
         const int64_t row = t * group + h;
-        const float share = t < tokens && task.total[row] > 0 ? 1 / task.total[row] : 0;
+        const float share = t < tokens && task.total[row] != 0 ? 1 / task.total[row] : 0;
         for (int64_t i = 0; i < headDim; i++) out[i] = share == 0 ? 0 : task.sums[row * shape_.dims + i] * share;
       }
     }

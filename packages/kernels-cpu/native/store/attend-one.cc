@@ -156,7 +156,7 @@ class Decoding {
     return true;
   }
 
-  /** What the query may not see, as numbers to add to scores. */
+  /** What the query may not see, as `hiddenScore`. */
   void hide(const Block& block, float* bias) const {
     const int64_t index = laneOf(store_, call_.step, block.stepLane);
     const int64_t now = call_.step.starts[block.stepLane / shape_.options.kvHeads];
@@ -186,7 +186,7 @@ class Decoding {
         const float* sums = partial + 2 * group + h * dims;
         for (int64_t i = 0; i < headDim; i++) out[i] += factor * sums[i];
       }
-      const float share = total > 0 ? 1 / total : 0;
+      const float share = total == 0 ? 0 : 1 / total;
       for (int64_t i = 0; i < headDim; i++) out[i] *= share;
       if (mass == nullptr) continue;
       const float* scores = scores_ + (stepLane * group + h) * longest_;

@@ -51,6 +51,7 @@ void testGemm();
 void testPackedLinear();
 void testDecoder();
 void testStore();
+void testNan();
 void testThreads();
 void testVectorMath();
 void testElementwise();

@@ -48,6 +48,7 @@ int main() {
       test::testPackedLinear();
       test::testDecoder();
       test::testStore();
+      test::testNan();
       test::testColumnAttention();
       test::testDmcPool();
     }
