@@ -1,8 +1,10 @@
 /** Steps of every model of the comparison, the ramp included: 7 M tokens in steps of 4,096. */
 export const steps = 1700;
-export const tokensPerStep = 4096;
 /** Stages of the ramp to 8x; see ramp.yaml. */
 export const [blank, ramp] = [60, 1050];
+
+/** Steps of the last stage, in which decisions harden. */
+export const harden = 440;
 
 /** Part of the ramp done where it reaches a ratio: merges rise evenly to 7/8. */
 export const rampPart = (cr) => (1 - 1 / cr) / (7 / 8);

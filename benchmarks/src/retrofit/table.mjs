@@ -13,7 +13,7 @@ import { loadLocalModel, modelPolicies } from "@kvfold/models";
 import { openShard } from "@kvfold/train";
 import { machine } from "../machine.mjs";
 import { markdownTable } from "./markdown-table.mjs";
-import { branchStep, tokensPerStep } from "./schedule.mjs";
+import { branchStep, harden, steps } from "./schedule.mjs";
 
 const [shardPath, folder, heldOutTokens = "200000"] = process.argv.slice(2);
 if (folder === undefined) {
@@ -32,7 +32,7 @@ const rows = [];
 const names = readdirSync(folder)
   .filter((name) => existsSync(join(folder, name, "model")))
   .sort();
-for (const name of names.filter((name) => !name.startsWith("ramp"))) {
+for (const name of names.filter((name) => !/^(ramp|solidify)/.test(name))) {
   const model = await loadLocalModel(join(folder, name, "model"));
   const spec = model.config.retrofit?.method ?? "full";
   rows.push(await score(name, model, () => parsePolicy(spec, modelPolicies(model.config)), trained(name)));
@@ -118,16 +118,36 @@ async function budgetFor(bytesOf, wanted, first) {
   return best.budget;
 }
 
-/** Tokens and minutes that a run was trained for, the ramp that it branched off included. */
+/** Tokens and minutes that a model was trained for, the runs that it branched off included. */
 function trained(name) {
-  if (!existsSync(join(folder, name, "events.jsonl"))) return {};
-  const events = readFileSync(join(folder, name, "events.jsonl"), "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  const last = events.filter(({ type }) => type === "step").at(-1);
-  const seconds = events.filter(({ type }) => type === "end").reduce((sum, end) => sum + end.seconds, 0);
   const branch = /^dmc-(\d+)x(-b)?$/.exec(name);
-  const before = branch ? tokensPerStep * branchStep(Number(branch[1])) : 0;
-  return { trainedTokens: last.tokens + before, trainedMinutes: seconds / 60 };
+  const parts = branch
+    ? [
+        pass(`ramp${branch[2] ?? ""}`, branchStep(Number(branch[1]))),
+        pass(name.replace("dmc", "solidify"), steps - harden - branchStep(Number(branch[1]))),
+        pass(name),
+      ]
+    : [pass(name)];
+  if (parts.some((part) => part === undefined)) return {};
+  const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
+  return { trainedTokens: sum("tokens"), trainedMinutes: sum("seconds") / 60 };
+}
+
+/** Tokens and seconds of a run's first steps, by its log; a step that was done again after an interruption counts once. */
+function pass(name, upTo = Number.POSITIVE_INFINITY) {
+  const path = join(folder, name, "events.jsonl");
+  if (!existsSync(path)) return undefined;
+  const times = new Map();
+  let tokens = 0;
+  let before;
+  for (const line of readFileSync(path, "utf8").trim().split("\n")) {
+    const event = JSON.parse(line);
+    const now = Date.parse(event.time);
+    if (event.type === "step" && event.step <= upTo) {
+      times.set(event.step, (now - before) / 1000);
+      tokens = Math.max(tokens, event.tokens);
+    }
+    before = now;
+  }
+  return { tokens, seconds: [...times.values()].reduce((a, b) => a + b, 0) };
 }

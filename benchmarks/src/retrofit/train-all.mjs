@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { blank, branchStep, ramp, rampPart, steps } from "./schedule.mjs";
+import { blank, branchStep, harden, ramp, rampPart, steps } from "./schedule.mjs";
 
 const [base, shard, folder, ...only] = process.argv.slice(2);
 if (folder === undefined) {
@@ -18,20 +18,24 @@ const runs = resolve(folder);
 
 const checkpoint = (run, step) => join(runs, run, "checkpoints", `step-${String(step).padStart(8, "0")}`);
 
-/** A DMC model branches off the ramp where it reaches the ratio. */
+/** A DMC model branches off the ramp where it reaches the ratio, solidifies, and hardens its decisions. */
 function dmc(name, cr, from, seed) {
   const begun = branchStep(cr);
-  const left = steps - begun;
-  const set = {
+  const soft = steps - begun - harden;
+  const solid = name.replace("dmc", "solidify");
+  const shared = { "distill.teacher": resolve(base), cr };
+  const solidify = {
+    ...shared,
     "model.from": checkpoint(from, begun),
-    "distill.teacher": resolve(base),
-    cr,
     seed,
-    steps: left,
-    "method.stages.solidify": left,
+    steps: soft,
+    "method.stages.solidify": soft,
     "method.annealing.from": 0.1 ** rampPart(cr),
   };
-  return { name, recipe: "solidify", set };
+  return [
+    { name: solid, recipe: "solidify", set: solidify },
+    { name, recipe: "harden", set: { ...shared, "model.from": checkpoint(solid, soft), seed: seed + 1 } },
+  ];
 }
 
 /** The same schedule as the ramp to 8x, up to where 4x branches off. */
@@ -65,17 +69,17 @@ const gqa = (ratio) => ({
 /** In the order in which the numbers are wanted. */
 const all = [
   { name: "ramp", recipe: "ramp", set: {} },
-  dmc("dmc-4x", 4, "ramp", 12),
+  ...dmc("dmc-4x", 4, "ramp", 12),
   { name: "control", recipe: "control", set: {} },
   gqa(4),
-  dmc("dmc-2x", 2, "ramp", 12),
-  dmc("dmc-8x", 8, "ramp", 12),
+  ...dmc("dmc-2x", 2, "ramp", 12),
+  ...dmc("dmc-8x", 8, "ramp", 12),
   dms(4),
   dms(8),
   gqa(2),
   gqa(8),
   { name: "ramp-b", recipe: "ramp", set: rampTo4 },
-  dmc("dmc-4x-b", 4, "ramp-b", 22),
+  ...dmc("dmc-4x-b", 4, "ramp-b", 22),
   { name: "control-b", recipe: "control", set: { seed: 21 } },
 ];
 
