@@ -81,7 +81,7 @@ void run(const Setting& s, uint64_t seed) {
     args.merge = s.decideHere ? 0 : merge.address(), args.omega = omega.address(), args.decided = decided.address();
     args.slots = slots.address(), args.members = members.address(), args.weights = weights.address(), args.from = from.address();
     args.oldLengths = oldLengths.address(), args.own = own.address();
-    args.pool = {freePages.address(), freeCount.address(), failures.address()};
+    args.pool = {freePages.address(), freeCount.address(), failures.address(), 0};
     args.store = {memory.address(), table.address(), lengths.address(), s.window > 0 ? states.address() : 0, capacity, kvHeads, layout};
     args.rowCount = rows, args.tokens = T, args.group = s.group, args.half = half, args.blank = blank, args.rotatesAtWrite = 1;
     args.channel = D - 1, args.offset = 0.25f, args.epsilon = 0.0078125f;
@@ -213,7 +213,7 @@ KVFOLD_TEST(cacheChunkWithoutPages) {
   for (int i = 0; i < 3; i++) freePages[i] = i;
   CacheChunkArgs args = {};
   args.counts = counts.address(), args.positions = positions.address(), args.slots = slots.address(), args.from = from.address(), args.oldLengths = old.address();
-  args.pool = {freePages.address(), freeCount.address(), failures.address()};
+  args.pool = {freePages.address(), freeCount.address(), failures.address(), 0};
   args.store = {memory.address(), table.address(), lengths.address(), 0, 3, 2, layout};
   args.rowCount = 1, args.tokens = 20, args.group = 1;
   launch("kvfold_append_chunk_plan", args, 2, chunkPlanThreads);

@@ -113,9 +113,11 @@ KVFOLD_DEVICE int placeEntry(const CacheStepArgs& args, const StepLane& own, boo
   int slot = 0;
   if ((threadIdx.x & 31) == 0) {
     int* length = at<int>(args.store.lengths) + own.storeLane;
-    slot = opens ? *length : *length - 1;
-    if (opens && slot % args.store.layout.pageSlots == 0 && !takePage(args.pool, args.store, own.storeLane, slot)) slot = -1;
-    if (opens && slot >= 0) *length = slot + 1;
+    const int wanted = args.slots == 0 ? *length : at<const int>(args.slots)[own.lane];
+    const bool replaces = !opens || wanted < *length;
+    slot = !opens ? *length - 1 : !replaces ? *length : wanted < 0 ? 0 : wanted;
+    if (!replaces && slot % args.store.layout.pageSlots == 0 && !takePage(args.pool, args.store, own.storeLane, slot)) slot = -1;
+    if (!replaces && slot >= 0) *length = slot + 1;
   }
   __syncwarp();
   return __shfl_sync(wholeWarp, slot, 0);
