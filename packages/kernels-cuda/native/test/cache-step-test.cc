@@ -62,7 +62,7 @@ void run(const Setting& s, uint64_t seed) {
   args.pool = {freePages.address(), freeCount.address(), failures.address(), 0};
   args.store = {memory.address(), table.address(), lengths.address(), s.window > 0 ? states.address() : 0, 4, kvHeads, layout};
   args.plan = {lengths.address(), rowList.address(), tileStarts.address(), rows, kvHeads, 1};
-  args.rowCount = rows, args.group = group, args.half = s.half, args.blank = blank, args.rotatesAtWrite = 1;
+  args.rowCount = rows, args.group = group, args.half = s.half, args.blank = blank, args.queryBlank = blank, args.blankHeads = s.columns ? 1 : group, args.rotatesAtWrite = 1;
   args.channel = s.headDim - 1, args.offset = 0.25f, args.epsilon = 0.0078125f, args.edge = 0;
   const unsigned grid = (rows * kvHeads + cacheStepLanes - 1) / cacheStepLanes;
 
@@ -116,7 +116,7 @@ void run(const Setting& s, uint64_t seed) {
       tiles += tilesOf(static_cast<int>(own.entries.size()));
       for (int g = 0; g < group; g++) {
         const float* from = q.data() + (lane * group + g) * s.headDim;
-        const std::vector<double> query = turned({from, from + s.headDim}, cos.data() + row * s.half, sin.data() + row * s.half, s.half, blank);
+        const std::vector<double> query = turned({from, from + s.headDim}, cos.data() + row * s.half, sin.data() + row * s.half, s.half, g < args.blankHeads ? blank : -1);
         const std::vector<float> rounded(query.begin(), query.end());
         checkClose("queries", qOut.data() + (lane * group + g) * s.headDim, rounded.data(), rounded.size(), 1e-6);
       }

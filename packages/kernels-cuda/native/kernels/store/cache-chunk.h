@@ -181,9 +181,11 @@ KVFOLD_DEVICE void writeChunk(const CacheChunkArgs& args) {
   Turn turn = {args.cos == 0 ? nullptr : at<const float>(args.cos) + angle, args.cos == 0 ? nullptr : at<const float>(args.sin) + angle,
                args.half, args.blank};
   for (int head = 0; args.qOut != 0 && head < args.group; head++) {
+    turn.blank = head < args.blankHeads ? args.queryBlank : noneSuch;
     const int64_t first = ((static_cast<int64_t>(own.lane) * args.group + head) * args.tokens + t) * layout.headDim;
     turnHead(at<const float>(args.q) + first, at<float>(args.qOut) + first, layout.headDim, turn);
   }
+  turn.blank = args.blank;
   float* item = rooms[warp];
   float* stored = rooms[warp] + width;
   if (!merging) {

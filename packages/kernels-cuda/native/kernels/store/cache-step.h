@@ -77,8 +77,9 @@ KVFOLD_DEVICE Turn turnOf(const CacheStepArgs& args, int row) {
 KVFOLD_DEVICE void turnQueries(const CacheStepArgs& args, const StepLane& own) {
   if (args.qOut == 0) return;
   const int headDim = args.store.layout.headDim;
-  const Turn turn = turnOf(args, own.row);
+  Turn turn = turnOf(args, own.row);
   for (int head = 0; head < args.group; head++) {
+    turn.blank = head < args.blankHeads ? args.queryBlank : noneSuch;
     const int64_t first = (static_cast<int64_t>(own.lane) * args.group + head) * headDim;
     turnHead(at<const float>(args.q) + first, at<float>(args.qOut) + first, headDim, turn);
   }
