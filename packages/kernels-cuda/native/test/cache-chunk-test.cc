@@ -53,7 +53,7 @@ void run(const Setting& s, uint64_t seed) {
   Numbers numbers(seed);
   std::vector<Lane> expected(lanes);
   std::vector<int> done(rows, 0);
-  const int chunks[][rows] = {{40, 33}, {1, 7}, {3, 1}, {18, 40}};
+  const int chunks[][rows] = {{26, 17}, {1, 7}, {19, 1}};
   for (const auto& chunk : chunks) {
     int T = 0;
     for (int count : chunk) T = count > T ? count : T;

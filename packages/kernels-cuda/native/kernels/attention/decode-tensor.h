@@ -98,7 +98,9 @@ class TensorDecoder {
       float product = 0;
       for (int dim = thread; dim < layout.headDim; dim += 32) product += q[head * layout.headDim + dim] * open[dim];
       product = warpSum(product) * args_.scale * log2OfE;
-      if (head / 2 == t_) score[head & 1] = product;
+      // no index that is only known when it runs: the numbers stay in registers
+      if (head == 2 * t_) score[0] = product;
+      if (head == 2 * t_ + 1) score[1] = product;
       if (args_.scores != 0 && thread == 0) {
         const int slot = at<const int>(args_.store.lengths)[note.storeLane] - 1;
         if (slot < args_.scoreSlots) at<float>(args_.scores)[(own.first + head) * args_.scoreSlots + slot] = product;

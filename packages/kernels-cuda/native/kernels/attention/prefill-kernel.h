@@ -212,11 +212,12 @@ class PrefillBlock {
         if (codec == EntryCodec::f32) multiplyBf16(scores[n], main, first.rest, second.rest);
       }
     }
-    if (codec != EntryCodec::int8) return;
-    KVFOLD_UNROLL
-    for (int n = 0; n < groups; n++) {
+    if (codec == EntryCodec::int8) {
       KVFOLD_UNROLL
-      for (int i = 0; i < 4; i++) scores[n][i] *= __int_as_float(notes(stage, 0)[8 * n + 2 * t_ + (i & 1)]);
+      for (int n = 0; n < groups; n++) {
+        KVFOLD_UNROLL
+        for (int i = 0; i < 4; i++) scores[n][i] *= __int_as_float(notes(stage, 0)[8 * n + 2 * t_ + (i & 1)]);
+      }
     }
   }
 
@@ -334,7 +335,9 @@ class PrefillBlock {
         for (int dim = thread; dim < headDim; dim += 32) product += q[dim] * key[dim];
       }
       product = warpSum(product) * args_.scale * log2OfE;
-      if (real && row % 8 == g_) score[row / 8] = product;
+      // no index that is only known when it runs: the numbers stay in registers
+      if (real && row == g_) score[0] = product;
+      if (real && row == g_ + 8) score[1] = product;
     }
     KVFOLD_UNROLL
     for (int half = 0; half < 2; half++) {

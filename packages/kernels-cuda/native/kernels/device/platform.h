@@ -28,7 +28,6 @@ namespace kvfold {
 
 /** All lanes of a warp. */
 constexpr unsigned wholeWarp = 0xffffffffu;
-constexpr int warpSize32 = 32;
 
 /** A device address of an argument struct as a pointer. */
 template <class T>

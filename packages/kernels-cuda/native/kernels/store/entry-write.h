@@ -52,11 +52,8 @@ KVFOLD_DEVICE void putEntry(const EntryLayout& layout, unsigned char* page, int 
   const int lane = threadIdx.x & 31, width = 2 * layout.dims;
   const EntryCodec codec = static_cast<EntryCodec>(layout.codec);
   unsigned char* to = page + inPage * entryBytesOf(codec, layout.dims);
-  float scales[2] = {};
-  if (codec == EntryCodec::int8) {
-    scales[0] = codeScale(entry, layout.dims);
-    scales[1] = codeScale(entry + layout.dims, layout.dims);
-  }
+  const float keyScale = codec == EntryCodec::int8 ? codeScale(entry, layout.dims) : 0;
+  const float valueScale = codec == EntryCodec::int8 ? codeScale(entry + layout.dims, layout.dims) : 0;
   for (int i = 4 * lane; i < width; i += 128) {
     const float4 x = *reinterpret_cast<const float4*>(entry + i);
     if (codec == EntryCodec::f32) {
@@ -64,13 +61,13 @@ KVFOLD_DEVICE void putEntry(const EntryLayout& layout, unsigned char* page, int 
     } else if (codec == EntryCodec::bf16) {
       *reinterpret_cast<uint2*>(to + 2 * i) = make_uint2(packBf16(x.x, x.y), packBf16(x.z, x.w));
     } else {
-      const float scale = scales[i >= layout.dims ? 1 : 0];
+      const float scale = i >= layout.dims ? valueScale : keyScale;
       *reinterpret_cast<uint32_t*>(to + i) =
           codeOf(x.x, scale) | codeOf(x.y, scale) << 8 | codeOf(x.z, scale) << 16 | codeOf(x.w, scale) << 24;
     }
   }
   if (codec == EntryCodec::int8 && lane < 2) {
-    reinterpret_cast<float*>(page + layout.scalesOffset)[2 * inPage + lane] = scales[lane];
+    reinterpret_cast<float*>(page + layout.scalesOffset)[2 * inPage + lane] = lane == 0 ? keyScale : valueScale;
   }
   if (lane >= layout.columns) return;
   const int value = lane == layout.positionColumn ? position : lane == layout.untilColumn ? until : 0;
