@@ -50,6 +50,17 @@ struct DecodeAttentionArgs {
 };
 
 /**
+ * `kvfold_decode_merge_<codec>_<dims>`, behind every decode attention: joins what many warps found in one lane. Most lanes
+ * have been joined before, where lanes are many; then it ends at once.
+ */
+struct DecodeMergeArgs {
+  DecodeAttentionArgs attention;
+  int32_t warps;  // of the attention's plan
+};
+
+constexpr unsigned decodeMergeThreads = 256;
+
+/**
  * `kvfold_attention_mass`: from scores and their lse, the share of attention that each entry got, averaged over the query
  * heads of the group. Grid `[ceil(scoreSlots / 256), rows * kvHeads]`, block 256.
  */
@@ -87,7 +98,8 @@ struct DecodeAttentionPlan {
   uint32_t grid;
   uint32_t block;
   uint32_t sharedBytes;
-  uint32_t warps;  // of the whole grid
+  uint32_t warps;      // of the whole grid
+  uint32_t mergeGrid;  // of `kvfold_decode_merge_*`, with `decodeMergeThreads` a block
 };
 
 /**
@@ -108,6 +120,7 @@ inline DecodeAttentionPlan planDecodeAttention(EntryCodec codec, int32_t dims, c
   plan.block = static_cast<uint32_t>(32 * warps);
   plan.sharedBytes = static_cast<uint32_t>(warps * warpBytes);
   plan.warps = plan.grid * static_cast<uint32_t>(warps);
+  plan.mergeGrid = 2 * static_cast<uint32_t>(device.multiprocessors);
   return plan;
 }
 

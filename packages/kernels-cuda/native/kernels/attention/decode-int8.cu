@@ -25,3 +25,28 @@ extern "C" __global__ void __launch_bounds__(128) kvfold_decode_attention_int8_2
   kvfold::decodeAttention<kvfold::EntryCodec::int8, 256>(args);
 }
 KVFOLD_KERNEL(kvfold_decode_attention_int8_256, kvfold::DecodeAttentionArgs)
+
+extern "C" __global__ void __launch_bounds__(kvfold::decodeMergeThreads) kvfold_decode_merge_int8_32(const kvfold::DecodeMergeArgs args) {
+  kvfold::mergeDecoded<kvfold::EntryCodec::int8, 32>(args);
+}
+KVFOLD_KERNEL(kvfold_decode_merge_int8_32, kvfold::DecodeMergeArgs)
+
+extern "C" __global__ void __launch_bounds__(kvfold::decodeMergeThreads) kvfold_decode_merge_int8_64(const kvfold::DecodeMergeArgs args) {
+  kvfold::mergeDecoded<kvfold::EntryCodec::int8, 64>(args);
+}
+KVFOLD_KERNEL(kvfold_decode_merge_int8_64, kvfold::DecodeMergeArgs)
+
+extern "C" __global__ void __launch_bounds__(kvfold::decodeMergeThreads) kvfold_decode_merge_int8_96(const kvfold::DecodeMergeArgs args) {
+  kvfold::mergeDecoded<kvfold::EntryCodec::int8, 96>(args);
+}
+KVFOLD_KERNEL(kvfold_decode_merge_int8_96, kvfold::DecodeMergeArgs)
+
+extern "C" __global__ void __launch_bounds__(kvfold::decodeMergeThreads) kvfold_decode_merge_int8_128(const kvfold::DecodeMergeArgs args) {
+  kvfold::mergeDecoded<kvfold::EntryCodec::int8, 128>(args);
+}
+KVFOLD_KERNEL(kvfold_decode_merge_int8_128, kvfold::DecodeMergeArgs)
+
+extern "C" __global__ void __launch_bounds__(kvfold::decodeMergeThreads) kvfold_decode_merge_int8_256(const kvfold::DecodeMergeArgs args) {
+  kvfold::mergeDecoded<kvfold::EntryCodec::int8, 256>(args);
+}
+KVFOLD_KERNEL(kvfold_decode_merge_int8_256, kvfold::DecodeMergeArgs)

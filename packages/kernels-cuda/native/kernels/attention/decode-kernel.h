@@ -46,4 +46,9 @@ KVFOLD_DEVICE void decodeAttention(const DecodeAttentionArgs& args) {
   waitForCopies<0>();
 }
 
+template <EntryCodec codec, int dims>
+KVFOLD_DEVICE void mergeDecoded(const DecodeMergeArgs& args) {
+  decodeMerge<headsPerPass(codec), dims>(args.attention, args.warps);
+}
+
 }  // namespace kvfold
