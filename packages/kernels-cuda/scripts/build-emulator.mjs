@@ -13,11 +13,7 @@ if (process.platform !== "linux" || compiler === undefined) {
 } else {
   await takeLock();
   try {
-    const sources = [
-      ...sourcesIn("driver-emulator", /\.cc$/),
-      ...sourcesIn("emulator", /\.cc$/),
-      ...kernelSources(),
-    ];
+    const sources = [...sourcesIn("driver-emulator", /\.cc$/), ...sourcesIn("emulator", /\.cc$/), ...kernelSources()];
     const include = createRequire(import.meta.url)("node-api-headers").include_dir;
     const flags = [...emulatorFlags, "-DNAPI_VERSION=8", "-isystem", include];
     const folder = join(packageFolder, "build", "emulator");

@@ -7,6 +7,7 @@ extern const EntryTable driverEntries;
 extern const EntryTable engineEntries;
 extern const EntryTable memoryEntries;
 extern const EntryTable graphEntries;
+extern const EntryTable planEntries;
 
 namespace {
 
@@ -28,5 +29,6 @@ NAPI_MODULE_INIT() {
   kvfold::define(env, exports, kvfold::engineEntries);
   kvfold::define(env, exports, kvfold::memoryEntries);
   kvfold::define(env, exports, kvfold::graphEntries);
+  kvfold::define(env, exports, kvfold::planEntries);
   return exports;
 }

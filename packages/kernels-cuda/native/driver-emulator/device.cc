@@ -61,6 +61,7 @@ Result cuDeviceGetAttribute(int* value, int attribute, Device device) {
     case attributeMajor: *value = 9; return success;
     case attributeMinor: *value = 0; return success;
     case attributeMultiprocessors: *value = 2; return success;
+    case attributeSharedEach: *value = 228 * 1024; return success;
     case attributeSharedOptIn: *value = 227 * 1024; return success;
     case attributeL2Bytes: *value = 1 << 20; return success;
     default: return problem(invalidValue, "an attribute that the emulator does not know");

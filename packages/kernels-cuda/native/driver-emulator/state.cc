@@ -20,8 +20,8 @@ cuda::Result begin(const char* symbol, bool needsContext) {
   if (wanted != s.injections.end() && wanted->second.skip-- == 0) {
     const cuda::Result result = wanted->second.result;
     s.injections.erase(wanted);
-    // errors of the device itself stay: 7xx
-    if (result >= 700 && result < 800) s.sticky = result;
+    // errors of kernels stay, but for one that was too large to start
+    if (result == 700 || (result > 701 && result < 720)) s.sticky = result;
     return result;
   }
   if (s.sticky != cuda::success) return s.sticky;

@@ -35,9 +35,8 @@ constexpr Result notReady = 600;
 constexpr int attributeMultiprocessors = 16;
 constexpr int attributeMajor = 75;
 constexpr int attributeMinor = 76;
-constexpr int attributeMemoryClockKHz = 36;
-constexpr int attributeMemoryBusBits = 37;
 constexpr int attributeL2Bytes = 38;
+constexpr int attributeSharedEach = 81;
 constexpr int attributeSharedOptIn = 97;
 
 constexpr int functionMaxThreads = 0;

@@ -50,6 +50,10 @@ Failure disposeEngine(Engine& engine) {
   if (!engine.retained) return failure;
   const cuda::Driver& driver = *engine.driver;
   note(failure, "contextSet", driver.contextSet(engine.context));
+  if (engine.recording) {
+    cuda::Graph graph = nullptr;
+    if (driver.captureEnd(engine.stream, &graph) == cuda::success && graph != nullptr) driver.graphDestroy(graph);
+  }
   if (engine.stream != nullptr) note(failure, "streamSynchronize", driver.streamSynchronize(engine.stream));
   while (cuda::GraphExec graph = engine.graphs.takeAny()) note(failure, "graphExecDestroy", driver.graphExecDestroy(graph));
   while (cuda::Event event = engine.events.takeAny()) note(failure, "eventDestroy", driver.eventDestroy(event));

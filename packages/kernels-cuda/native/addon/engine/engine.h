@@ -27,6 +27,7 @@ struct Engine {
   /** Downloads under way; the engine's memory lives until they are done. */
   int downloads = 0;
   bool retained = false;
+  bool recording = false;
   bool disposed = false;
   bool forgotten = false;
 };

@@ -84,6 +84,7 @@ napi_value DescribeDevice(napi_env env, napi_callback_info info) {
                 {"minor", cuda::attributeMinor},
                 {"multiprocessors", cuda::attributeMultiprocessors},
                 {"sharedBytes", cuda::attributeSharedOptIn},
+                {"sharedEach", cuda::attributeSharedEach},
                 {"l2Bytes", cuda::attributeL2Bytes}};
   for (const auto& each : wanted) {
     int value = 0;

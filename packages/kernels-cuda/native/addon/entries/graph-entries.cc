@@ -13,6 +13,7 @@ napi_value CaptureBegin(napi_env env, napi_callback_info info) {
   if (!args.ok()) return nullptr;
   Failure failure;
   KVFOLD_TRY(failure, *engine, captureBegin, engine->stream, cuda::captureRelaxed);
+  engine->recording = !failure.failed();
   args.check(failure);
   return nullptr;
 }
@@ -27,6 +28,7 @@ napi_value CaptureEnd(napi_env env, napi_callback_info info) {
   cuda::Graph graph = nullptr;
   cuda::GraphExec exec = nullptr;
   KVFOLD_TRY(failure, *engine, captureEnd, engine->stream, &graph);
+  engine->recording = failure.failed();
   if (keep) KVFOLD_TRY(failure, *engine, graphInstantiate, &exec, graph, 0);
   if (graph != nullptr) {
     const cuda::Result destroyed = engine->driver->graphDestroy(graph);

@@ -13,7 +13,8 @@ KVFOLD_DEVICE float softplus(float x) {
   return log1pf(expf(x));
 }
 
-KVFOLD_DEVICE float signOf(float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : x == 0 ? 0.0f : x; }
+/** TensorFlow.js gives NaN the sign 0. */
+KVFOLD_DEVICE float signOf(float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f; }
 
 /** The constants of self-normalising networks. */
 constexpr float seluAlpha = 1.7580993408473768599402175208123f;

@@ -1,0 +1,13 @@
+import { registerPackedSupport } from "@kvfold/core";
+import { weightFormats } from "./matrix/device-weight.js";
+import { registerCuda } from "./register-cuda.js";
+
+export { cudaFallbacks } from "./backend/fallbacks.js";
+export type { DeviceDescription } from "./driver/cuda-addon.js";
+export type { KernelImages } from "./engine/kernel-images.js";
+export { probe } from "./kernels-package.js";
+export { type CudaOptions, disposeCuda, type LoadedCuda, loadCuda } from "./load-cuda.js";
+export { version } from "./version.js";
+
+registerCuda();
+registerPackedSupport("cuda", { storages: weightFormats });
