@@ -1,20 +1,12 @@
 // Compiles the CUDA sources into fatbins and writes them with their manifest: npm run kernels:prebuild. Only what changed is
 // compiled. Without nvcc it says which fatbins are out of date.
 //   --require   fails when one is out of date and cannot be compiled
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { run } from "./compile.mjs";
-import {
-  fatbinName,
-  findNvcc,
-  kernelFlags,
-  kernelHash,
-  kernelNames,
-  kernelSources,
-  packageFolder,
-} from "./sources.mjs";
+import { fatbinName, findNvcc, kernelFlags, kernelHash, kernelSources, packageFolder } from "./sources.mjs";
 
 const folder = join(packageFolder, "cubin");
 const manifestPath = join(folder, "manifest.json");
@@ -36,10 +28,14 @@ if (nvcc === undefined) {
 
 mkdirSync(folder, { recursive: true });
 const queue = [...stale];
+const resources = new Map();
 const worker = async () => {
   for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
-    console.log(`[kernels] ${job.name}`);
-    await run(nvcc.path, [...kernelFlags, "-fatbin", "-o", join(folder, `${job.name}.fatbin`), job.source]);
+    const start = Date.now();
+    const target = join(folder, `${job.name}.fatbin`);
+    const said = await nvccSays([...kernelFlags, "-Xptxas", "-v", "-fatbin", "-o", target, job.source]);
+    resources.set(job.name, resourcesIn(said));
+    console.log(`[kernels] ${job.name} in ${((Date.now() - start) / 1000).toFixed(0)} s`);
   }
 };
 await Promise.all(Array.from({ length: availableParallelism() }, worker));
@@ -48,14 +44,42 @@ for (const name of Object.keys(before.fatbins)) {
   if (!wanted.some((one) => one.name === name)) rmSync(join(folder, `${name}.fatbin`), { force: true });
 }
 const fatbins = Object.fromEntries(
-  wanted.map(({ source, name, sources }) => [
+  wanted.map(({ name, sources }) => [
     name,
-    { sources, fatbin: sha256(join(folder, `${name}.fatbin`)), kernels: kernelNames(source) },
+    {
+      sources,
+      fatbin: sha256(join(folder, `${name}.fatbin`)),
+      kernels: resources.get(name) ?? before.fatbins[name].kernels,
+    },
   ]),
 );
 // A driver loads what a toolkit of its own major version made; older ones refuse it.
 const manifest = { toolkit: nvcc.version, minimumDriver: 1000 * Number.parseInt(nvcc.version, 10), fatbins };
 writeFileSync(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
 const bytes = wanted.reduce((sum, { name }) => sum + readFileSync(join(folder, `${name}.fatbin`)).length, 0);
-const kernels = Object.values(fatbins).reduce((sum, one) => sum + one.kernels.length, 0);
+const kernels = Object.values(fatbins).reduce((sum, one) => sum + Object.keys(one.kernels).length, 0);
 console.log(`[kernels] ${wanted.length} fatbins, ${kernels} kernels, ${(bytes / 1024).toFixed(0)} KiB`);
+
+/** Runs nvcc and gives what it prints. */
+function nvccSays(args) {
+  return new Promise((resolve, reject) => {
+    execFile(nvcc.path, args, { maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
+      if (error) reject(new Error(`nvcc failed:\n${stderr}`));
+      else resolve(stdout + stderr);
+    });
+  });
+}
+
+/** The most registers and spilled bytes of each kernel over the architectures, from what ptxas prints. */
+function resourcesIn(said) {
+  const kernels = {};
+  const pattern = /entry function '(\w+)'[\s\S]*?(\d+) bytes spill stores[\s\S]*?Used (\d+) registers/g;
+  for (const [, name, spilled, registers] of said.matchAll(pattern)) {
+    const before = kernels[name] ?? { registers: 0, spilledBytes: 0 };
+    kernels[name] = {
+      registers: Math.max(before.registers, Number(registers)),
+      spilledBytes: Math.max(before.spilledBytes, Number(spilled)),
+    };
+  }
+  return kernels;
+}

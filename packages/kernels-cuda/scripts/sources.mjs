@@ -75,11 +75,6 @@ export function fatbinName(source) {
   return relative(join(nativeFolder, "kernels"), source).replace(/\.cu$/, "").replaceAll("/", "-");
 }
 
-/** Names of the kernels that a CUDA source defines. */
-export function kernelNames(source) {
-  return [...readFileSync(source, "utf8").matchAll(/KVFOLD_KERNEL\((kvfold_\w+)/g)].map(([, name]) => name);
-}
-
 /** A source and every file of this package that it includes, sorted. */
 export function includesOf(source, found = new Set()) {
   if (found.has(source)) return [];

@@ -1,6 +1,8 @@
 import type { CudaKernel } from "./backend/cuda-kernel.js";
 import { adamW } from "./contract/adam-w.js";
+import { columnAttention, columnAttentionGradient } from "./contract/column-attention.js";
 import { crossEntropy, crossEntropyGradient } from "./contract/cross-entropy.js";
+import { dmcPool, dmcPoolGradient } from "./contract/dmc-pool.js";
 import { embedding, scatterAddRows } from "./contract/embedding.js";
 import { denseLinear, normPackedLinears, packedLinear } from "./contract/linear.js";
 import { packedGatedMlp } from "./contract/packed-gated-mlp.js";
@@ -64,6 +66,10 @@ export const cudaKernels: readonly CudaKernel[] = [
   packedLinear,
   normPackedLinears,
   packedGatedMlp,
+  columnAttention,
+  columnAttentionGradient,
+  dmcPool,
+  dmcPoolGradient,
   crossEntropy,
   crossEntropyGradient,
   adamW,

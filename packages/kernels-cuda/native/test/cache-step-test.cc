@@ -59,10 +59,10 @@ void run(const Setting& s, uint64_t seed) {
   args.until = s.columns ? until.address() : 0;
   args.merge = s.decideHere ? 0 : merge.address(), args.omega = omega.address(), args.decided = decided.address();
   args.finished = finished.address();
-  args.pool = {freePages.address(), freeCount.address(), failures.address()};
+  args.pool = {freePages.address(), freeCount.address(), failures.address(), 0};
   args.store = {memory.address(), table.address(), lengths.address(), s.window > 0 ? states.address() : 0, 4, kvHeads, layout};
   args.plan = {lengths.address(), rowList.address(), tileStarts.address(), rows, kvHeads, 1};
-  args.rowCount = rows, args.group = group, args.half = s.half, args.blank = blank, args.rotatesAtWrite = 1;
+  args.rowCount = rows, args.group = group, args.half = s.half, args.blank = blank, args.queryBlank = blank, args.blankHeads = s.columns ? 1 : group, args.rotatesAtWrite = 1;
   args.channel = s.headDim - 1, args.offset = 0.25f, args.epsilon = 0.0078125f, args.edge = 0;
   const unsigned grid = (rows * kvHeads + cacheStepLanes - 1) / cacheStepLanes;
 
@@ -116,7 +116,7 @@ void run(const Setting& s, uint64_t seed) {
       tiles += tilesOf(static_cast<int>(own.entries.size()));
       for (int g = 0; g < group; g++) {
         const float* from = q.data() + (lane * group + g) * s.headDim;
-        const std::vector<double> query = turned({from, from + s.headDim}, cos.data() + row * s.half, sin.data() + row * s.half, s.half, blank);
+        const std::vector<double> query = turned({from, from + s.headDim}, cos.data() + row * s.half, sin.data() + row * s.half, s.half, g < args.blankHeads ? blank : -1);
         const std::vector<float> rounded(query.begin(), query.end());
         checkClose("queries", qOut.data() + (lane * group + g) * s.headDim, rounded.data(), rounded.size(), 1e-6);
       }
@@ -167,7 +167,7 @@ KVFOLD_TEST(cacheStepWithoutPages) {
   Array<float> k(64, 1.0f), v(64, 2.0f);
   CacheStepArgs args = {};
   args.k = k.address(), args.v = v.address(), args.positions = positions.address(), args.finished = finished.address();
-  args.pool = {freePages.address(), freeCount.address(), failures.address()};
+  args.pool = {freePages.address(), freeCount.address(), failures.address(), 0};
   args.store = {memory.address(), table.address(), lengths.address(), 0, 1, 1, layout};
   args.rowCount = 2, args.group = 1, args.blank = -1, args.rotatesAtWrite = 1;
   launch("kvfold_append_step", args, 1, 32 * cacheStepLanes);
@@ -175,6 +175,34 @@ KVFOLD_TEST(cacheStepWithoutPages) {
   for (int i = 0; i < 20; i++) launch("kvfold_append_step", args, 1, 32 * cacheStepLanes);
   check(lengths[0] + lengths[1] == 16 && failures[0] == 1 + 20 + 5, "a full list: %d failures", failures[0]);
   check(freeCount[0] == 0 && storedEntry(layout, memory.data(), 15)[32] == 2.0f, "what there was room for");
+}
+
+KVFOLD_TEST(cacheStepOverwrites) {
+  const EntryLayout layout = entryLayout(EntryCodec::f32, 32, 16, 1, 0, -1, 0);
+  Array<unsigned char> memory(layout.pageBytes * 4);
+  Array<int> table(4), lengths(2, 0), freePages(4), freeCount(1, 4), failures(1, 0), finished(1, 0), positions(2), slots(2);
+  for (int i = 0; i < 4; i++) freePages[i] = i;
+  Array<float> k(64), v(64);
+  CacheStepArgs args = {};
+  args.k = k.address(), args.v = v.address(), args.positions = positions.address(), args.finished = finished.address(), args.slots = slots.address();
+  args.pool = {freePages.address(), freeCount.address(), failures.address(), 0};
+  args.store = {memory.address(), table.address(), lengths.address(), 0, 2, 1, layout};
+  args.rowCount = 2, args.group = 1, args.blank = -1, args.rotatesAtWrite = 1;
+  const int wanted[][2] = {{5, 0}, {5, -3}, {1, 1}, {0, 9}};
+  for (int step = 0; step < 4; step++) {
+    for (int i = 0; i < 64; i++) k[i] = v[i] = static_cast<float>(10 * step + i / 32);
+    for (int row = 0; row < 2; row++) slots[row] = wanted[step][row], positions[row] = step;
+    launch("kvfold_append_step", args, 1, 32 * cacheStepLanes);
+  }
+  check(lengths[0] == 2 && lengths[1] == 3, "lengths %d and %d", lengths[0], lengths[1]);
+  const float expected[2][3] = {{30, 20, 0}, {11, 21, 31}};
+  for (int row = 0; row < 2; row++) {
+    const unsigned char* page = memory.data() + table[2 * row] * layout.pageBytes;
+    for (int slot = 0; slot < lengths[row]; slot++) {
+      check(storedEntry(layout, page, slot)[3] == expected[row][slot], "slot %d of row %d", slot, row);
+      check(reinterpret_cast<const int*>(page + layout.columnsOffset)[slot] == static_cast<int>(expected[row][slot]) / 10, "position");
+    }
+  }
 }
 
 }  // namespace

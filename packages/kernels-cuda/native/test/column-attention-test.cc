@@ -121,10 +121,10 @@ KVFOLD_TEST(columnAttention) {
       {"one token", 2, 2, 1, 1, 4, 1, {}},
       {"no bias, groups of 3", 1, 2, 3, 6, 8, 0, {}},
       {"keys hidden by their bias", 1, 2, 1, 70, 64, 2, {}},
-      {"a window", 1, 1, 2, 150, 32, 1, {}, 40},
+      {"a window", 1, 1, 2, 100, 32, 1, {}, 30},
       {"documents", 2, 1, 1, 75, 33, 1, {{30, 1, 44}, {75}}},
-      {"a bias that waits", 1, 1, 2, 100, 96, 1, {}, 1 << 30, 12},
-      {"everything at once", 1, 1, 1, 130, 128, 2, {{75, 55}}, 60, 9},
+      {"a bias that waits", 1, 1, 2, 70, 96, 1, {}, 1 << 30, 12},
+      {"everything at once", 1, 1, 1, 85, 128, 2, {{55, 30}}, 40, 9},
   };
   for (const Case& c : cases) {
     run(c, true);

@@ -106,6 +106,8 @@ void run(const Case& c, uint64_t seed) {
   char name[64];
   snprintf(name, sizeof name, "kvfold_decode_attention_%s_%d", codecNames[static_cast<int>(codec)], lanes.layout().dims);
   launch(name, args, plan.grid, plan.block, plan.sharedBytes);
+  snprintf(name, sizeof name, "kvfold_decode_merge_%s_%d", codecNames[static_cast<int>(codec)], lanes.layout().dims);
+  launch(name, DecodeMergeArgs{args, static_cast<int>(plan.warps)}, plan.mergeGrid, decodeMergeThreads);
   const Expected expected = reference(c, lanes, q, rows, positions, args);
   checkClose(c.title, out, expected.out, 2e-5);
   for (size_t i = 0; i < queries; i++) {

@@ -11,14 +11,22 @@ export interface KernelImages {
   load(image: string): Uint8Array;
 }
 
+/** A compiled CUDA source. */
+interface Fatbin {
+  /** Hash of the source, of what it includes, and of the compiler's flags. */
+  readonly sources: string;
+  /** Hash of the fatbin. */
+  readonly fatbin: string;
+  /** The most registers and spilled bytes of each kernel over the architectures. */
+  readonly kernels: Readonly<Record<string, { readonly registers: number; readonly spilledBytes: number }>>;
+}
+
 /** Manifest of the committed fatbins; written by `scripts/build-kernels.mjs`. */
 export interface FatbinManifest {
   /** Toolkit that made them. */
   readonly toolkit: string;
   readonly minimumDriver: number;
-  readonly fatbins: Readonly<
-    Record<string, { readonly sources: string; readonly fatbin: string; readonly kernels: readonly string[] }>
-  >;
+  readonly fatbins: Readonly<Record<string, Fatbin>>;
 }
 
 /** The committed fatbins; undefined in a copy of the package that lacks them. */
@@ -27,7 +35,7 @@ export function committedImages(): KernelImages | undefined {
   if (!existsSync(path)) return undefined;
   const { minimumDriver, fatbins } = JSON.parse(readFileSync(path, "utf8")) as FatbinManifest;
   const images = new Map(
-    Object.entries(fatbins).flatMap(([name, { kernels }]) => kernels.map((kernel) => [kernel, name])),
+    Object.entries(fatbins).flatMap(([name, { kernels }]) => Object.keys(kernels).map((kernel) => [kernel, name])),
   );
   return {
     minimumDriver,

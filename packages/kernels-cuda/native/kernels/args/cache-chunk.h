@@ -42,7 +42,9 @@ struct CacheChunkArgs {
   int32_t tokens;
   int32_t group;
   int32_t half;
-  int32_t blank;
+  int32_t blank;       // of keys, queries and heads of a group as in args/cache-step.h
+  int32_t queryBlank;
+  int32_t blankHeads;
   int32_t rotatesAtWrite;
   int32_t channel;
   float offset;

@@ -50,6 +50,17 @@ struct DecodeAttentionArgs {
 };
 
 /**
+ * `kvfold_decode_merge_<codec>_<dims>`, behind every decode attention: joins what many warps found in one lane. Most lanes
+ * have been joined before, where lanes are many; then it ends at once.
+ */
+struct DecodeMergeArgs {
+  DecodeAttentionArgs attention;
+  int32_t warps;  // of the attention's plan
+};
+
+constexpr unsigned decodeMergeThreads = 256;
+
+/**
  * `kvfold_attention_mass`: from scores and their lse, the share of attention that each entry got, averaged over the query
  * heads of the group. Grid `[ceil(scoreSlots / 256), rows * kvHeads]`, block 256.
  */
@@ -73,8 +84,20 @@ KVFOLD_ANYWHERE constexpr int32_t headPasses(EntryCodec codec, int32_t group) {
 /** Stages of a warp's pipeline: one is worked on while the others arrive. */
 constexpr int32_t decodeStages = 3;
 constexpr int32_t mostDecodeWarps = 4;
+/** Shared memory that the system takes of each block, and what a multiprocessor has at most. */
+constexpr int32_t reservedSharedBytes = 1024;
+constexpr int32_t mostSharedBytes = 233472;
 /** Scales, positions and ends of a tile's entries, and what tile it is. */
 constexpr int32_t stageNotesBytes = 8 * tileEntries + 4 * tileEntries + 4 * tileEntries + 32;
+
+KVFOLD_ANYWHERE constexpr int32_t decodeWarpBytes(EntryCodec codec, int32_t dims) {
+  return decodeStages * (tileEntries * entryBytesOf(codec, dims) + stageNotesBytes);
+}
+/** Blocks of a multiprocessor that its registers are shared out for: as many as its memory has room for, 3 at most. */
+KVFOLD_ANYWHERE constexpr int32_t mostDecodeBlocks(EntryCodec codec, int32_t dims) {
+  const int32_t fitting = mostSharedBytes / (mostDecodeWarps * decodeWarpBytes(codec, dims) + reservedSharedBytes);
+  return fitting < 1 ? 1 : fitting > 3 ? 3 : fitting;
+}
 
 /** What the launch of decode attention needs to know of a device. */
 struct DecodeDevice {
@@ -87,7 +110,8 @@ struct DecodeAttentionPlan {
   uint32_t grid;
   uint32_t block;
   uint32_t sharedBytes;
-  uint32_t warps;  // of the whole grid
+  uint32_t warps;      // of the whole grid
+  uint32_t mergeGrid;  // of `kvfold_decode_merge_*`, with `decodeMergeThreads` a block
 };
 
 /**
@@ -96,18 +120,18 @@ struct DecodeAttentionPlan {
  * 132 multiprocessors ask for 29 KiB.
  */
 inline DecodeAttentionPlan planDecodeAttention(EntryCodec codec, int32_t dims, const DecodeDevice& device) {
-  const int32_t warpBytes = decodeStages * (tileEntries * entryBytesOf(codec, dims) + stageNotesBytes);
+  const int32_t warpBytes = decodeWarpBytes(codec, dims), most = mostDecodeBlocks(codec, dims);
   const int32_t fitting = device.sharedPerBlock / warpBytes;
   const int32_t warps = fitting > mostDecodeWarps ? mostDecodeWarps : fitting;
   if (warps < 1) return {};
-  constexpr int32_t reservedBytes = 1024;  // that the system takes of each block's shared memory
-  const int32_t byMemory = device.sharedPerMultiprocessor / (warps * warpBytes + reservedBytes);
-  const int32_t blocks = byMemory < 1 ? 1 : byMemory > 4 ? 4 : byMemory;
+  const int32_t byMemory = device.sharedPerMultiprocessor / (warps * warpBytes + reservedSharedBytes);
+  const int32_t blocks = byMemory < 1 ? 1 : byMemory > most ? most : byMemory;
   DecodeAttentionPlan plan = {};
   plan.grid = static_cast<uint32_t>(blocks * device.multiprocessors);
   plan.block = static_cast<uint32_t>(32 * warps);
   plan.sharedBytes = static_cast<uint32_t>(warps * warpBytes);
   plan.warps = plan.grid * static_cast<uint32_t>(warps);
+  plan.mergeGrid = 2 * static_cast<uint32_t>(device.multiprocessors);
   return plan;
 }
 

@@ -12,6 +12,7 @@ struct PagePool {
   uint64_t freePages;  // int32 [pages], ids; the first `freeCount` are free
   uint64_t freeCount;  // int32
   uint64_t failures;   // int32, how often no page was there
+  uint64_t holders;    // int32 [pages], lanes and snapshots that hold each page; 0: pages are never shared
 };
 
 }  // namespace kvfold

@@ -1,27 +1,27 @@
 // Sums of 16 queries by a head stay in registers; few blocks run at once anyway, for the room of their stages.
 #include "prefill-kernel.h"
 
-extern "C" __global__ void __launch_bounds__(2 * kvfold::prefillRows(32)) kvfold_prefill_attention_f32_32(const kvfold::PrefillAttentionArgs args) {
+extern "C" __global__ void __launch_bounds__(2 * kvfold::prefillRows(32), 1) kvfold_prefill_attention_f32_32(const kvfold::PrefillAttentionArgs args) {
   kvfold::prefillAttention<kvfold::EntryCodec::f32, 32>(args);
 }
 KVFOLD_KERNEL(kvfold_prefill_attention_f32_32, kvfold::PrefillAttentionArgs)
 
-extern "C" __global__ void __launch_bounds__(2 * kvfold::prefillRows(64)) kvfold_prefill_attention_f32_64(const kvfold::PrefillAttentionArgs args) {
+extern "C" __global__ void __launch_bounds__(2 * kvfold::prefillRows(64), 1) kvfold_prefill_attention_f32_64(const kvfold::PrefillAttentionArgs args) {
   kvfold::prefillAttention<kvfold::EntryCodec::f32, 64>(args);
 }
 KVFOLD_KERNEL(kvfold_prefill_attention_f32_64, kvfold::PrefillAttentionArgs)
 
-extern "C" __global__ void __launch_bounds__(2 * kvfold::prefillRows(96)) kvfold_prefill_attention_f32_96(const kvfold::PrefillAttentionArgs args) {
+extern "C" __global__ void __launch_bounds__(2 * kvfold::prefillRows(96), 1) kvfold_prefill_attention_f32_96(const kvfold::PrefillAttentionArgs args) {
   kvfold::prefillAttention<kvfold::EntryCodec::f32, 96>(args);
 }
 KVFOLD_KERNEL(kvfold_prefill_attention_f32_96, kvfold::PrefillAttentionArgs)
 
-extern "C" __global__ void __launch_bounds__(2 * kvfold::prefillRows(128)) kvfold_prefill_attention_f32_128(const kvfold::PrefillAttentionArgs args) {
+extern "C" __global__ void __launch_bounds__(2 * kvfold::prefillRows(128), 1) kvfold_prefill_attention_f32_128(const kvfold::PrefillAttentionArgs args) {
   kvfold::prefillAttention<kvfold::EntryCodec::f32, 128>(args);
 }
 KVFOLD_KERNEL(kvfold_prefill_attention_f32_128, kvfold::PrefillAttentionArgs)
 
-extern "C" __global__ void __launch_bounds__(2 * kvfold::prefillRows(256)) kvfold_prefill_attention_f32_256(const kvfold::PrefillAttentionArgs args) {
+extern "C" __global__ void __launch_bounds__(2 * kvfold::prefillRows(256), 1) kvfold_prefill_attention_f32_256(const kvfold::PrefillAttentionArgs args) {
   kvfold::prefillAttention<kvfold::EntryCodec::f32, 256>(args);
 }
 KVFOLD_KERNEL(kvfold_prefill_attention_f32_256, kvfold::PrefillAttentionArgs)

@@ -47,27 +47,6 @@ KVFOLD_DEVICE bool decideToken(const CacheChunkArgs& args, const ChunkLane& own,
   return merges;
 }
 
-/** Takes all pages that a lane needs to grow, or none and returns false. By one thread. */
-KVFOLD_DEVICE bool takePages(const CacheChunkArgs& args, int storeLane, int oldLength, int newLength) {
-  const int slots = args.store.layout.pageSlots;
-  const int first = (oldLength + slots - 1) / slots, needed = (newLength + slots - 1) / slots - first;
-  if (needed <= 0) return true;
-  // a count that went below what is there for a moment would make others take pages that are not theirs: so compare and swap
-  int* count = at<int>(args.pool.freeCount);
-  int left = atomicAdd(count, 0);
-  while (left >= needed && first + needed <= args.store.pageCapacity) {
-    const int found = atomicCAS(count, left, left - needed);
-    if (found == left) {
-      int* table = at<int>(args.store.pageTable) + static_cast<int64_t>(storeLane) * args.store.pageCapacity;
-      for (int i = 0; i < needed; i++) table[first + i] = at<const int>(args.pool.freePages)[left - 1 - i];
-      return true;
-    }
-    left = found;
-  }
-  atomicAdd(at<int>(args.pool.failures), 1);
-  return false;
-}
-
 /** One block a lane: decisions, and from them slots by a scan over the tokens. */
 template <bool merging>
 KVFOLD_DEVICE void planChunk(const CacheChunkArgs& args) {
@@ -118,7 +97,7 @@ KVFOLD_DEVICE void planChunk(const CacheChunkArgs& args) {
     __syncthreads();
   }
   if (thread == 0) {
-    enough = takePages(args, own.storeLane, oldLength, oldLength + opened) ? 1 : 0;
+    enough = takePages(args.pool, args.store, own.storeLane, oldLength, oldLength + opened) ? 1 : 0;
     at<int>(args.oldLengths)[own.lane] = oldLength;
     if (enough != 0) at<int>(args.store.lengths)[own.storeLane] = oldLength + opened;
   }
@@ -202,9 +181,11 @@ KVFOLD_DEVICE void writeChunk(const CacheChunkArgs& args) {
   Turn turn = {args.cos == 0 ? nullptr : at<const float>(args.cos) + angle, args.cos == 0 ? nullptr : at<const float>(args.sin) + angle,
                args.half, args.blank};
   for (int head = 0; args.qOut != 0 && head < args.group; head++) {
+    turn.blank = head < args.blankHeads ? args.queryBlank : noneSuch;
     const int64_t first = ((static_cast<int64_t>(own.lane) * args.group + head) * args.tokens + t) * layout.headDim;
     turnHead(at<const float>(args.q) + first, at<float>(args.qOut) + first, layout.headDim, turn);
   }
+  turn.blank = args.blank;
   float* item = rooms[warp];
   float* stored = rooms[warp] + width;
   if (!merging) {

@@ -77,8 +77,9 @@ KVFOLD_DEVICE Turn turnOf(const CacheStepArgs& args, int row) {
 KVFOLD_DEVICE void turnQueries(const CacheStepArgs& args, const StepLane& own) {
   if (args.qOut == 0) return;
   const int headDim = args.store.layout.headDim;
-  const Turn turn = turnOf(args, own.row);
+  Turn turn = turnOf(args, own.row);
   for (int head = 0; head < args.group; head++) {
+    turn.blank = head < args.blankHeads ? args.queryBlank : noneSuch;
     const int64_t first = (static_cast<int64_t>(own.lane) * args.group + head) * headDim;
     turnHead(at<const float>(args.q) + first, at<float>(args.qOut) + first, headDim, turn);
   }
@@ -113,9 +114,11 @@ KVFOLD_DEVICE int placeEntry(const CacheStepArgs& args, const StepLane& own, boo
   int slot = 0;
   if ((threadIdx.x & 31) == 0) {
     int* length = at<int>(args.store.lengths) + own.storeLane;
-    slot = opens ? *length : *length - 1;
-    if (opens && slot % args.store.layout.pageSlots == 0 && !takePage(args.pool, args.store, own.storeLane, slot)) slot = -1;
-    if (opens && slot >= 0) *length = slot + 1;
+    const int wanted = args.slots == 0 ? *length : at<const int>(args.slots)[own.lane];
+    const bool replaces = !opens || wanted < *length;
+    slot = !opens ? *length - 1 : !replaces ? *length : wanted < 0 ? 0 : wanted;
+    if (!replaces && slot % args.store.layout.pageSlots == 0 && !takePage(args.pool, args.store, own.storeLane, slot)) slot = -1;
+    if (!replaces && slot >= 0) *length = slot + 1;
   }
   __syncwarp();
   return __shfl_sync(wholeWarp, slot, 0);

@@ -52,11 +52,8 @@ KVFOLD_DEVICE void putEntry(const EntryLayout& layout, unsigned char* page, int 
   const int lane = threadIdx.x & 31, width = 2 * layout.dims;
   const EntryCodec codec = static_cast<EntryCodec>(layout.codec);
   unsigned char* to = page + inPage * entryBytesOf(codec, layout.dims);
-  float scales[2] = {};
-  if (codec == EntryCodec::int8) {
-    scales[0] = codeScale(entry, layout.dims);
-    scales[1] = codeScale(entry + layout.dims, layout.dims);
-  }
+  const float keyScale = codec == EntryCodec::int8 ? codeScale(entry, layout.dims) : 0;
+  const float valueScale = codec == EntryCodec::int8 ? codeScale(entry + layout.dims, layout.dims) : 0;
   for (int i = 4 * lane; i < width; i += 128) {
     const float4 x = *reinterpret_cast<const float4*>(entry + i);
     if (codec == EntryCodec::f32) {
@@ -64,13 +61,13 @@ KVFOLD_DEVICE void putEntry(const EntryLayout& layout, unsigned char* page, int 
     } else if (codec == EntryCodec::bf16) {
       *reinterpret_cast<uint2*>(to + 2 * i) = make_uint2(packBf16(x.x, x.y), packBf16(x.z, x.w));
     } else {
-      const float scale = scales[i >= layout.dims ? 1 : 0];
+      const float scale = i >= layout.dims ? valueScale : keyScale;
       *reinterpret_cast<uint32_t*>(to + i) =
           codeOf(x.x, scale) | codeOf(x.y, scale) << 8 | codeOf(x.z, scale) << 16 | codeOf(x.w, scale) << 24;
     }
   }
   if (codec == EntryCodec::int8 && lane < 2) {
-    reinterpret_cast<float*>(page + layout.scalesOffset)[2 * inPage + lane] = scales[lane];
+    reinterpret_cast<float*>(page + layout.scalesOffset)[2 * inPage + lane] = lane == 0 ? keyScale : valueScale;
   }
   if (lane >= layout.columns) return;
   const int value = lane == layout.positionColumn ? position : lane == layout.untilColumn ? until : 0;
@@ -82,6 +79,12 @@ KVFOLD_DEVICE unsigned char* pageOf(const LaneStore& store, int storeLane, int s
   return at<unsigned char>(store.pages) + static_cast<int64_t>(table[slot / store.layout.pageSlots]) * store.layout.pageBytes;
 }
 
+/** Puts a page that was taken into a lane's list. */
+KVFOLD_DEVICE void givePage(const PagePool& pool, const LaneStore& store, int storeLane, int index, int page) {
+  at<int>(store.pageTable)[static_cast<int64_t>(storeLane) * store.pageCapacity + index] = page;
+  if (pool.holders != 0) at<int>(pool.holders)[page] = 1;
+}
+
 /** Takes a page for the lane's slot; false when there is none or the lane's list is full. By one thread. */
 KVFOLD_DEVICE bool takePage(const PagePool& pool, const LaneStore& store, int storeLane, int slot) {
   const int index = slot / store.layout.pageSlots;
@@ -91,8 +94,28 @@ KVFOLD_DEVICE bool takePage(const PagePool& pool, const LaneStore& store, int st
     atomicAdd(at<int>(pool.failures), 1);
     return false;
   }
-  at<int>(store.pageTable)[static_cast<int64_t>(storeLane) * store.pageCapacity + index] = at<const int>(pool.freePages)[left - 1];
+  givePage(pool, store, storeLane, index, at<const int>(pool.freePages)[left - 1]);
   return true;
+}
+
+/** Takes all pages that a lane needs to grow, or none and returns false. By one thread. */
+KVFOLD_DEVICE bool takePages(const PagePool& pool, const LaneStore& store, int storeLane, int oldLength, int newLength) {
+  const int slots = store.layout.pageSlots;
+  const int first = (oldLength + slots - 1) / slots, needed = (newLength + slots - 1) / slots - first;
+  if (needed <= 0) return true;
+  // a count that went below what is there for a moment would make others take pages that are not theirs: so compare and swap
+  int* count = at<int>(pool.freeCount);
+  int left = atomicAdd(count, 0);
+  while (left >= needed && first + needed <= store.pageCapacity) {
+    const int found = atomicCAS(count, left, left - needed);
+    if (found == left) {
+      for (int i = 0; i < needed; i++) givePage(pool, store, storeLane, first + i, at<const int>(pool.freePages)[left - 1 - i]);
+      return true;
+    }
+    left = found;
+  }
+  atomicAdd(at<int>(pool.failures), 1);
+  return false;
 }
 
 /** The state of a merging lane. */
