@@ -1,6 +1,6 @@
 // Measures the kernels against this machine's ceilings; prints one JSON object a line.
 // By default the best instruction set of the machine, and AVX2 beside it.
-//   bench [--sets NAME,...] [--large MEGABYTES] [--quick] [--attention: the paged store only] [--training: the
+//   bench [--sets NAME,...] [--threads N] [--large MEGABYTES] [--quick] [--attention: the paged store only] [--training: the
 //   products of a training step only]
 #include <cstring>
 
@@ -154,9 +154,11 @@ void measurePackedGemm(InstructionSet set, const uint8_t* weights, double peak) 
 int main(int argc, char** argv) {
   const char* sets = nullptr;
   int64_t large = 0;
+  int onlyThreads = 0;
   bool matrices = true, training = false;
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--sets") == 0 && i + 1 < argc) sets = argv[++i];
+    if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc) onlyThreads = atoi(argv[++i]);
     if (strcmp(argv[i], "--large") == 0 && i + 1 < argc) large = atoll(argv[++i]) << 20;
     if (strcmp(argv[i], "--quick") == 0) timeBudget = 0.03;
     if (strcmp(argv[i], "--attention") == 0) matrices = false;
@@ -181,6 +183,7 @@ int main(int argc, char** argv) {
     chooseInstructionSet(set);
     const int cores = availableCores();
     for (int threads = 1; threads <= cores; threads = threads == 1 && cores > 1 ? cores : cores + 1) {
+      if (onlyThreads > 0 && threads != onlyThreads) continue;
       setThreads(threads);
       const double peak = measureFma(set);
       if (training) {

@@ -16,9 +16,23 @@ constexpr int64_t chunkEntries = codec == EntryCodec::f32 ? 32 : codec == EntryC
 #if defined(__AVX512F__)
 constexpr int headsTogether = 4;
 constexpr int mostSums = 16;
+#elif defined(__AVX2__)
+/** Twelve sums, a query for each head and a key fill the sixteen registers; so do the weights and a value. */
+constexpr int headsTogether = 3;
+constexpr int mostSums = 12;
 #else
 constexpr int headsTogether = 2;
 constexpr int mostSums = 8;
+#endif
+
+/**
+ * Before a part of a chunk's work. With sixteen registers each part has a function of its own: in one function GCC keeps the
+ * constants of one part in registers through the others, whose sums then go through memory.
+ */
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#define KVFOLD_PART static __attribute__((noinline))
+#else
+#define KVFOLD_PART KVFOLD_INLINE
 #endif
 
 /**
@@ -61,11 +75,33 @@ KVFOLD_INLINE int64_t dimsOf(const PagesTask& task) {
   return fixed == anyDims ? task.dims : fixed;
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/** One vector of channels, the first or second from i on: the heads' queries stay in registers, keys come one by one. */
+template <EntryCodec codec, int heads, int fixed, int half>
+KVFOLD_INLINE void scoreHalf(const float* q, int64_t dims, const uint8_t* const* slots, int64_t i, F (*sums)[together]) {
+  F query[heads];
+  KVFOLD_UNROLL
+  for (int h = 0; h < heads; h++) {
+    query[h] = load(q + h * dims);
+    hold(query[h]);
+  }
+  KVFOLD_UNROLL
+  for (int e = 0; e < together; e++) {
+    F key = Stored<codec, inPairs<codec, fixed>>::template halfOf<half>(slots[e], i);
+    if (heads > 1) hold(key);
+    KVFOLD_UNROLL
+    for (int h = 0; h < heads; h++) {
+      sums[h][e] = fma(key, query[h], sums[h][e]);
+      hold(sums[h][e]);
+    }
+  }
+}
+#endif
+
 /** Products of four entries (fewer: the last repeats) with `heads` heads, into the sums of each head. */
 template <EntryCodec codec, int heads, int fixed>
 KVFOLD_INLINE void fourScores(const PagesTask& task, const float* q, const uint8_t* slot, int64_t slotBytes, int64_t count,
                               int quad, QuadSums* out) {
-  using S = Stored<codec, inPairs<codec, fixed>>;
   const uint8_t* slots[together];
   KVFOLD_UNROLL
   for (int e = 0; e < together; e++) slots[e] = slot + (e < count ? e : count - 1) * slotBytes;
@@ -76,12 +112,18 @@ KVFOLD_INLINE void fourScores(const PagesTask& task, const float* q, const uint8
     for (int e = 0; e < together; e++) sums[h][e] = all(0);
   }
   const int64_t dims = dimsOf<fixed>(task);
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  for (int64_t i = 0; i < dims; i += 2 * width) {
+    scoreHalf<codec, heads, fixed, 0>(q + i, dims, slots, i, sums);
+    scoreHalf<codec, heads, fixed, 1>(q + i + width, dims, slots, i, sums);
+  }
+#else
 #pragma GCC unroll 4
   for (int64_t i = 0; i < dims; i += width) {
     F keys[together];
     KVFOLD_UNROLL
     for (int e = 0; e < together; e++) {
-      keys[e] = S::vector(slots[e], i);
+      keys[e] = Stored<codec, inPairs<codec, fixed>>::vector(slots[e], i);
       if (heads > 1) hold(keys[e]);
     }
     KVFOLD_UNROLL
@@ -91,6 +133,7 @@ KVFOLD_INLINE void fourScores(const PagesTask& task, const float* q, const uint8
       for (int e = 0; e < together; e++) sums[h][e] = fma(keys[e], query, sums[h][e]);
     }
   }
+#endif
   KVFOLD_UNROLL
   for (int h = 0; h < heads; h++) out[h].put(quad, sums[h][0], sums[h][1], sums[h][2], sums[h][3]);
 }
@@ -157,7 +200,7 @@ KVFOLD_INLINE void someScores(const PagesTask& task, const Queries<codec, heads,
 
 /** Scores of one page for all heads of the pass, at `out[head * stride]`; up to 15 floats behind its end are written too. */
 template <EntryCodec codec, int heads, int fixed>
-KVFOLD_INLINE void pageScores(const PagesTask& task, const Queries<codec, heads, fixed>& queries, const PageSpan& page,
+KVFOLD_PART void pageScores(const PagesTask& task, const Queries<codec, heads, fixed>& queries, const PageSpan& page,
                               const Ahead& ahead, float* out, int64_t stride) {
   int64_t first = 0;
   for (; first + sumsTogether <= page.count; first += sumsTogether) {
@@ -187,7 +230,7 @@ KVFOLD_INLINE void pageScores(const PagesTask& task, const Queries<codec, heads,
 
 /** Adds the weighted values of some pages to `vectors` vectors of the sums, from channel `i` on; corrects them first. */
 template <EntryCodec codec, int heads, int vectors, int fixed, class Asked>
-KVFOLD_INLINE void addValues(const PagesTask& task, int64_t firstPage, int64_t endPage, const float* weights, int64_t stride,
+KVFOLD_PART void addValues(const PagesTask& task, int64_t firstPage, int64_t endPage, const float* weights, int64_t stride,
                              const float* corrections, int64_t i, float* sums, Asked&& asked) {
   using S = Stored<codec, inPairs<codec, fixed>>;
   const int64_t dims = dimsOf<fixed>(task);
@@ -202,9 +245,26 @@ KVFOLD_INLINE void addValues(const PagesTask& task, int64_t firstPage, int64_t e
   for (int64_t p = firstPage; p < endPage; p++) {
     const PageSpan& page = task.pages[p];
     const uint8_t* value = page.data + (dims + i) * S::bytes;
-    const auto ahead = asked(endPage - firstPage + p - firstPage);
+    Ahead ahead = {};
+    if (i == 0) ahead = asked(endPage - firstPage + p - firstPage);
     for (int64_t e = 0; e < page.count; e++, value += slotBytes, weights++) {
       if (i == 0 && e % together == 0) ahead.ask(e, slotBytes);
+      if constexpr (width == 8) {
+        F shares[heads];
+        KVFOLD_UNROLL
+        for (int h = 0; h < heads; h++) {
+          shares[h] = all(weights[h * stride]);
+          hold(shares[h]);
+        }
+        KVFOLD_UNROLL
+        for (int v = 0; v < vectors; v++) {
+          F vector = S::vector(value, v * width);
+          if (heads > 1) hold(vector);
+          KVFOLD_UNROLL
+          for (int h = 0; h < heads; h++) acc[h][v] = fma(shares[h], vector, acc[h][v]);
+        }
+        continue;
+      }
       F vector[vectors];
       KVFOLD_UNROLL
       for (int v = 0; v < vectors; v++) {
@@ -225,6 +285,9 @@ KVFOLD_INLINE void addValues(const PagesTask& task, int64_t firstPage, int64_t e
     for (int v = 0; v < vectors; v++) store(sums + h * dims + i + v * width, acc[h][v]);
   }
 }
+
+/** `Softmax::toWeights`. */
+KVFOLD_PART float toWeights(Softmax& softmax, float* row, int64_t entries) { return softmax.toWeights(row, entries); }
 
 /** `heads` heads of the group, from `firstHead`. */
 template <EntryCodec codec, int heads, int fixed>
@@ -252,19 +315,21 @@ void pagesOf(const PagesTask& task, int64_t firstHead) {
       p = end;
       continue;
     }
+    // as many pages as this chunk has, behind it
+    const uint8_t* next[mostPagesOfChunk];
+    for (int64_t i = 0; i < end - p; i++) {
+      const int64_t page = end + i, beyond = page - task.pageCount;
+      next[i] = firstHead > 0 || beyond >= task.aheadCount ? task.pages[p].data
+                : beyond < 0                              ? task.pages[page].data
+                                                          : task.ahead[beyond].data;
+    }
     // with the keys of each page, and again with its values, each stream moves by an eighth of a page
-    const auto pageAhead = [&](int64_t page) {
-      if (firstHead > 0) return task.pages[p].data;
-      if (page < task.pageCount) return task.pages[page].data;
-      page -= task.pageCount;
-      return page < task.aheadCount ? task.ahead[page].data : task.pages[p].data;
-    };
     const auto asked = [&](int64_t step) {
       Ahead ahead;
       KVFOLD_UNROLL
       for (int s = 0; s < streams; s++) {
-        const int64_t at = s * 2 * (end - p) + step;
-        ahead.from[s] = pageAhead(end + at / (2 * streams)) + at % (2 * streams) * task.scalesOffset / (2 * streams);
+        const uint64_t at = static_cast<uint64_t>(s * 2 * (end - p) + step);
+        ahead.from[s] = next[at / (2 * streams)] + at % (2 * streams) * static_cast<uint64_t>(task.scalesOffset) / (2 * streams);
       }
       return ahead;
     };
@@ -283,7 +348,7 @@ void pagesOf(const PagesTask& task, int64_t firstHead) {
       if (task.scores != nullptr) {
         memcpy(task.scores + (firstHead + h) * task.scoresStride + done, row, static_cast<size_t>(entries) * 4);
       }
-      corrections[h] = softmax[h].toWeights(row, entries);
+      corrections[h] = toWeights(softmax[h], row, entries);
     }
 #if defined(__AVX512VNNI__)
     if constexpr (inIntegers<codec, fixed>) {
@@ -302,7 +367,7 @@ void pagesOf(const PagesTask& task, int64_t firstHead) {
         }
       }
     }
-    constexpr int vectors = mostSums / heads >= 4 ? 4 : mostSums / heads >= 2 ? 2 : 1;
+    constexpr int vectors = mostSums / heads >= 8 && width == 8 ? 8 : mostSums / heads >= 4 ? 4 : mostSums / heads >= 2 ? 2 : 1;
     int64_t i = 0;
     for (; i + vectors * width <= dims; i += vectors * width) {
       addValues<codec, heads, vectors, fixed>(task, p, end, scores, stride, corrections, i, sums, asked);

@@ -26,7 +26,10 @@ KVFOLD_INLINE F oddBf16(const uint16_t* p) {
 #endif
 }
 
-/** Reads stored vectors. `pairs` vectors come as those of even and those of odd channels; see `inPairs`. */
+/**
+ * Reads stored vectors. `pairs` vectors come as those of even and those of odd channels; see `inPairs`. `halfOf` gives the
+ * first or second vector from channel i on, a multiple of two vectors.
+ */
 template <EntryCodec codec, bool pairs>
 struct Stored;
 
@@ -34,11 +37,19 @@ template <bool pairs>
 struct Stored<EntryCodec::f32, pairs> {
   static constexpr int64_t bytes = 4;
   KVFOLD_INLINE F vector(const uint8_t* slot, int64_t i) { return load(reinterpret_cast<const float*>(slot) + i); }
+  template <int half>
+  KVFOLD_INLINE F halfOf(const uint8_t* slot, int64_t i) {
+    return vector(slot, i + half * width);
+  }
 };
 template <>
 struct Stored<EntryCodec::bf16, false> {
   static constexpr int64_t bytes = 2;
   KVFOLD_INLINE F vector(const uint8_t* slot, int64_t i) { return loadBf16(reinterpret_cast<const uint16_t*>(slot) + i); }
+  template <int half>
+  KVFOLD_INLINE F halfOf(const uint8_t* slot, int64_t i) {
+    return vector(slot, i + half * width);
+  }
 };
 template <>
 struct Stored<EntryCodec::bf16, true> {
@@ -47,11 +58,20 @@ struct Stored<EntryCodec::bf16, true> {
     const uint16_t* two = reinterpret_cast<const uint16_t*>(slot) + i / (2 * width) * (2 * width);
     return i / width % 2 == 0 ? evenBf16(two) : oddBf16(two);
   }
+  template <int half>
+  KVFOLD_INLINE F halfOf(const uint8_t* slot, int64_t i) {
+    const uint16_t* two = reinterpret_cast<const uint16_t*>(slot) + i;
+    return half == 0 ? evenBf16(two) : oddBf16(two);
+  }
 };
 template <bool pairs>
 struct Stored<EntryCodec::int8, pairs> {
   static constexpr int64_t bytes = 1;
   KVFOLD_INLINE F vector(const uint8_t* slot, int64_t i) { return toFloats(loadSigned(slot + i)); }
+  template <int half>
+  KVFOLD_INLINE F halfOf(const uint8_t* slot, int64_t i) {
+    return vector(slot, i + half * width);
+  }
 };
 
 /** From channels in a row to evens and odds of each pair of vectors, and back. */

@@ -6,9 +6,12 @@
 namespace kvfold::KVFOLD_ISA {
 
 /** Entries whose scores `QuadSums` brings out together. */
-constexpr int sumsTogether = width < 16 ? 4 : 16;
+constexpr int sumsTogether = width;
 
-/** The sums of groups of four vectors; in sets with 16 lanes four groups are finished together. */
+/**
+ * The sums of groups of four vectors, as many groups as fill a vector: who loads what was stored in smaller pieces waits until
+ * they have left for the cache.
+ */
 struct QuadSums {
 #if defined(__AVX512F__)
   F parts[4];
@@ -38,19 +41,23 @@ struct QuadSums {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     store(out, _mm512_permutexvar_ps(order, sums));
   }
+#elif defined(__AVX2__)
+  __m128 parts[2];
+
+  inline __attribute__((always_inline)) void put(int quad, F a, F b, F c, F d) {
+    const __m256 abcd = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    parts[quad] = _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps(abcd, 1));
+  }
+  /** `out[0..7]`, as above. */
+  inline __attribute__((always_inline)) void finish(float* out) const { store(out, _mm256_set_m128(parts[1], parts[0])); }
 #else
   float sums[4];
 
   inline __attribute__((always_inline)) void put(int, F a, F b, F c, F d) {
-#if defined(__AVX2__)
-    const __m256 abcd = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
-    _mm_storeu_ps(sums, _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps(abcd, 1)));
-#else
     sums[0] = sum(a);
     sums[1] = sum(b);
     sums[2] = sum(c);
     sums[3] = sum(d);
-#endif
   }
   inline __attribute__((always_inline)) void finish(float* out) const { memcpy(out, sums, sizeof sums); }
 #endif

@@ -189,6 +189,7 @@ void testGemm() {
   for (const auto& size : sizes) {
     for (int form = 0; form < 4; form++) compare(size[0], size[1], size[2], size[3], form & 1, form & 2);
   }
+  compare(2100, 18, 400, 1, false, true);  // several blocks of rows share a packed block of the right side
   testPrecision();
   testRoundedOperands();
   testLargeNumbers();
