@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const shared = process.env.KVFOLD_SHARED ?? resolve(root, "../shared");
 const smollm2 = join(shared, "models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
 const [
-  path = existsSync(smollm2) ? smollm2 : join(root, "packages/demo-model/model"),
+  path = existsSync(smollm2) ? smollm2 : join(root, "packages/demo-model/plain"),
   prompt = 512,
   steps = 256,
   threads,

@@ -39,7 +39,7 @@ try {
     const words = `${(most / MB).toFixed(0)} MB at most; file + cache + 200 MB is ${(limit / MB).toFixed(0)} MB`;
     console.log(`full, ${tokens} tokens: ${words}${most <= limit ? "" : "  TOO MUCH"}`);
   }
-  results.steady = await decode(join(root, "packages/demo-model/model"), "window:sinks=4,recent=252", 10000);
+  results.steady = await decode(join(root, "packages/demo-model/plain"), "window:sinks=4,recent=252", 10000);
   const { at2000, now } = results.steady;
   console.log(
     `window, 10,000 steps: ${(at2000 / MB).toFixed(1)} MB after 2,000, ${(now / MB).toFixed(1)} MB at the end`,

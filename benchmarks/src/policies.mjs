@@ -15,7 +15,7 @@ import { spread, spreadText } from "./spread.mjs";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const shared = process.env.KVFOLD_SHARED ?? join(root, "..", "shared");
 const smollm2 = join(shared, "models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf");
-const demo = join(root, "packages/demo-model/model");
+const demo = join(root, "packages/demo-model/plain");
 const rounds = 5;
 const steps = 48;
 const chunk = 512;

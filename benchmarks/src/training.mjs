@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { modelPath } from "@kvfold/demo-model";
+import { plainPath } from "@kvfold/demo-model";
 import { tokenizeFiles } from "@kvfold/train";
 import { machine } from "./machine.mjs";
 import { spread, spreadText } from "./spread.mjs";
@@ -38,7 +38,7 @@ const files = readdirSync(novels)
   .slice(0, 6);
 await tokenizeFiles(
   files.map((name) => join(novels, name)),
-  modelPath,
+  plainPath,
   shard,
   { normalizeBlanks: true },
 );
@@ -92,7 +92,7 @@ function add(name, values) {
 function recipe(kind, precision) {
   const retrofit = "cr: 4\nmethod:\n  kind: dmc\n  stages: { blank: 0, ramp: 1, solidify: 29 }\n";
   return (round) => `kind: ${kind}
-model: { from: ${modelPath} }
+model: { from: ${plainPath} }
 output: ${join(work, `${kind}-${precision}-${round}`)}
 seed: ${round}
 precision: ${precision}

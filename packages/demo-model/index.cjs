@@ -1,4 +1,5 @@
 const { join } = require("node:path");
 
 exports.modelPath = join(__dirname, "model");
+exports.plainPath = join(__dirname, "plain");
 exports.pagePath = join(__dirname, "page.txt");

@@ -1,4 +1,6 @@
-/** Folder of the model, in the layout of Hugging Face: config, weights (bf16), tokenizer. */
+/** Folder of the model that merges its cache to a quarter (DMC), in the layout of Hugging Face: config, weights (bf16), tokenizer. */
 export declare const modelPath: string;
+/** Folder of the plain model that it was retrofitted from, which keeps every token. */
+export declare const plainPath: string;
 /** A page of public-domain prose that the model has never seen: the first chapter of "Pride and Prejudice" (1813). */
 export declare const pagePath: string;

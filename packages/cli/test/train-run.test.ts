@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { modelPath, pagePath } from "@kvfold/demo-model";
+import { pagePath, plainPath } from "@kvfold/demo-model";
 import type { RunSummary, TrainingEvent } from "@kvfold/train";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Ended, kvfold, kvfoldJson, startKvfold } from "./run-kvfold.js";
@@ -34,7 +34,7 @@ model:
     tie_word_embeddings: true
     bos_token_id: 0
     eos_token_id: 1
-  tokenizer: ${modelPath}
+  tokenizer: ${plainPath}
 output: base
 steps: 4
 ${shared}`,

@@ -11,7 +11,7 @@ let model: LanguageModel;
 
 beforeAll(async () => {
   await tf.setBackend("native");
-  model = await loadLocalModel(join(repositoryRoot(), "packages/demo-model/model"));
+  model = await loadLocalModel(join(repositoryRoot(), "packages/demo-model/plain"));
 });
 afterAll(() => {
   model.dispose();
@@ -140,7 +140,7 @@ describe("a recorded decoding step", () => {
   });
 
   it("refuses to run on a model that was disposed of", async () => {
-    const other = await loadLocalModel(join(repositoryRoot(), "packages/demo-model/model"));
+    const other = await loadLocalModel(join(repositoryRoot(), "packages/demo-model/plain"));
     const cache = other.createCache(policyOf("full"));
     for (let i = 0; i < 5; i++) other.forward(cache, [[token(i)]]).dispose();
     expect(stateOf(cache)).toMatchObject({ kind: "recorded" });

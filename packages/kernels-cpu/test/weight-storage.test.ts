@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import "../src/index.js";
 
-const folder = join(repositoryRoot(), "packages/demo-model/model");
+const folder = join(repositoryRoot(), "packages/demo-model/plain");
 
 beforeAll(async () => {
   await tf.setBackend("native");

@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { HubServer } from "../test/hub-server.js";
 import { loadModel } from "./load-model.js";
 
-const folder = join(repositoryRoot(), "packages/demo-model/model");
+const folder = join(repositoryRoot(), "packages/demo-model/plain");
 
 describe("loadModel", () => {
   beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { chooseBackend } from "@kvfold/core";
-import { modelPath, pagePath } from "@kvfold/demo-model";
+import { pagePath, plainPath } from "@kvfold/demo-model";
 import { dmcDefinition } from "@kvfold/dmc";
 import { parsePolicy, policyTable } from "@kvfold/kv-cache";
 import { type LanguageModel, loadLocalModel } from "@kvfold/models";
@@ -26,7 +26,7 @@ describe.skipIf(missing !== undefined)(`entries in fewer bits, on native (${miss
   let plain: TextResult[];
   beforeAll(async () => {
     await tf.setBackend("native");
-    model = await loadLocalModel(modelPath);
+    model = await loadLocalModel(plainPath);
     tokens = model.tokenizer.encode(readFileSync(pagePath, "utf8")).slice(0, 128);
     plain = await evaluateText({ model, tokens, policies });
   });
@@ -65,7 +65,7 @@ describe.skipIf(missing !== undefined)(`entries in fewer bits, on native (${miss
 
 it("is refused where the backend has no such store, with the remedy", async () => {
   await chooseBackend({ prefer: "wasm" });
-  using model = await loadLocalModel(modelPath);
+  using model = await loadLocalModel(plainPath);
   await expect(evaluateText({ model, tokens: [1, 2, 3], policies, codec: "bf16" })).rejects.toThrow(
     /'bf16' needs a backend whose store has it.*npm install @kvfold\/kernels-cpu/,
   );

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { chooseBackend } from "@kvfold/core";
-import { modelPath, pagePath } from "@kvfold/demo-model";
+import { pagePath, plainPath } from "@kvfold/demo-model";
 import { dmcDefinition } from "@kvfold/dmc";
 import { type CachePolicy, full, parsePolicy, policyTable } from "@kvfold/kv-cache";
 import { type LanguageModel, loadLocalModel } from "@kvfold/models";
@@ -16,7 +16,7 @@ let model: LanguageModel;
 let tokens: Int32Array;
 beforeAll(async () => {
   await chooseBackend();
-  model = await loadLocalModel(modelPath);
+  model = await loadLocalModel(plainPath);
   tokens = model.tokenizer.encode(readFileSync(pagePath, "utf8")).slice(0, count);
 });
 afterAll(() => model.dispose());
@@ -92,7 +92,7 @@ describe("evaluateText", { timeout: 60_000 }, () => {
     const before = tf.getBackend();
     onTestFinished(async () => void (await tf.setBackend(before)));
     await chooseBackend({ prefer: "wasm" });
-    using onWasm = await loadLocalModel(modelPath);
+    using onWasm = await loadLocalModel(plainPath);
     const [all] = await evaluateText({ model: onWasm, tokens: tokens.subarray(0, 40), policies: [full()] });
     const { layers, kvHeads, headDim } = onWasm.config;
     expect(all?.liveBytes).toBe(40 * layers * kvHeads * 2 * headDim * 4);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { chooseBackend } from "@kvfold/core";
-import { modelPath, pagePath } from "@kvfold/demo-model";
+import { pagePath, plainPath } from "@kvfold/demo-model";
 import { full, window } from "@kvfold/kv-cache";
 import { type LanguageModel, loadLocalModel } from "@kvfold/models";
 import * as tf from "@tensorflow/tfjs-core";
@@ -11,7 +11,7 @@ let model: LanguageModel;
 let tokens: Int32Array;
 beforeAll(async () => {
   await chooseBackend();
-  model = await loadLocalModel(modelPath);
+  model = await loadLocalModel(plainPath);
   tokens = model.tokenizer.encode(readFileSync(pagePath, "utf8")).slice(0, 150);
 });
 afterAll(() => model.dispose());

@@ -18,7 +18,7 @@ import { convertToGguf } from "./convert-to-gguf.js";
 const root = mkdtempSync(join(tmpdir(), "kvfold-folder-gguf-"));
 afterAll(() => rmSync(root, { recursive: true }));
 const goldens = goldensPath("hf/models");
-const demo = fileURLToPath(new URL("../../../demo-model/model", import.meta.url));
+const demo = fileURLToPath(new URL("../../../demo-model/plain", import.meta.url));
 const TEXT = "The year 2024: naïve café 🙂\n\tIt's 3.14, hello.";
 
 /** A golden model with a tokenizer, which the goldens themselves lack. `change` edits its config.json. */

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { modelPath } from "@kvfold/demo-model";
+import { plainPath } from "@kvfold/demo-model";
 import { convertToGguf, type Tokenizer } from "@kvfold/models";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parseRecipe } from "../recipe/parse-recipe.js";
@@ -13,7 +13,7 @@ import { openTokenizer } from "./tokenizer-source.js";
 let folder: string;
 let tokenizer: Tokenizer;
 beforeAll(async () => {
-  tokenizer = await openTokenizer(modelPath);
+  tokenizer = await openTokenizer(plainPath);
 });
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "kvfold-data-"));
@@ -32,7 +32,7 @@ function open(data: string, changes: Partial<TrainingDataPlace> = {}) {
   const indented = data.replaceAll("\n", "\n  ");
   const text = `kind: pretrain\nmodel: { from: demo }\noutput: run\nsteps: 1\nbatch: { rows: 1, length: 4 }\ndata:\n  ${indented}`;
   const recipe = parseRecipe(text, { path: path("recipe.yaml") });
-  const place = { tokenizer, tokenizerFrom: modelPath, vocabSize: tokenizer.vocabSize, folder: recipe.output };
+  const place = { tokenizer, tokenizerFrom: plainPath, vocabSize: tokenizer.vocabSize, folder: recipe.output };
   return openTrainingData(recipe, { ...place, ...changes });
 }
 
@@ -47,7 +47,7 @@ const shards = () => readdirSync(path("run")).filter((name) => name.endsWith(".k
 describe("openTrainingData", () => {
   it("takes files in the order of their names, shards before texts, and holds the end of them all back", async () => {
     for (const name of ["b.txt", "a.txt", "c.md"]) write(name, `This is the text ${name}, a little longer.`);
-    await tokenizeFiles([write("z.txt", "First of all comes the shard.")], modelPath, path("z.kvtok"));
+    await tokenizeFiles([write("z.txt", "First of all comes the shard.")], plainPath, path("z.kvtok"));
     const all = await textOf("files: [./?.txt, ./*.md, z.kvtok]\nheldOut: 40");
     expect(all.match(/\w\.(txt|md)|shard/g)).toEqual(["b.txt", "shard", "c.md"]);
     expect(all.endsWith("c.md, a little longer.")).toBe(true);
@@ -83,7 +83,7 @@ describe("openTrainingData", () => {
   });
 
   it("takes the tokenizer of a GGUF file, whose shards serve the folder it was made from or into", async () => {
-    await convertToGguf(modelPath, path("demo.gguf"), { weights: "Q8_0" });
+    await convertToGguf(plainPath, path("demo.gguf"), { weights: "Q8_0" });
     write("a.txt", "Once upon a time there was a cache.");
     const gguf = { tokenizer: await openTokenizer(path("demo.gguf")), tokenizerFrom: path("demo.gguf") };
     expect(await textOf("files: a.txt\nheldOut: 2", gguf)).toBe(await textOf("files: a.txt\nheldOut: 2"));
@@ -97,7 +97,7 @@ describe("openTrainingData", () => {
     await expect(open("files: foreign.kvtok")).rejects.toThrow(
       /foreign.kvtok was made with another tokenizer .* kvfold train tokenize FILES --tokenizer/,
     );
-    await tokenizeFiles([write("a.txt", "text")], modelPath, path("own.kvtok"));
+    await tokenizeFiles([write("a.txt", "text")], plainPath, path("own.kvtok"));
     await expect(open("files: own.kvtok", { vocabSize: 4000 })).rejects.toThrow(
       "ids up to 4095, but the model only 4000",
     );

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { sharedPath, skipReason } from "@kvfold/core/testing";
-import { modelPath, pagePath } from "@kvfold/demo-model";
+import { pagePath, plainPath } from "@kvfold/demo-model";
 import { recallTokens } from "@kvfold/eval";
 import { describe, expect, it } from "vitest";
 import { RecallRows } from "./recall-rows.js";
@@ -11,7 +11,7 @@ import { openTokenizer } from "./tokenizer-source.js";
 const llama2 = "data/tokenizers/llama2"; // SentencePiece
 const smollm2 = "models/SmolLM2-135M-Instruct/SmolLM2-135M-Instruct.Q4_1.gguf"; // byte-level, digits apart
 const models = [
-  { name: "the bundled model", path: modelPath, reason: "" },
+  { name: "the bundled model", path: plainPath, reason: "" },
   ...[llama2, smollm2].map((name) => ({ name, path: sharedPath(name), reason: ` (${skipReason(name)})` })),
 ];
 

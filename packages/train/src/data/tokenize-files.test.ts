@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sharedPath, skipReason } from "@kvfold/core/testing";
-import { modelPath } from "@kvfold/demo-model";
+import { plainPath } from "@kvfold/demo-model";
 import { loadTokenizer, type Tokenizer } from "@kvfold/models";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,7 +13,7 @@ let folder: string;
 let tokenizer: Tokenizer;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "kvfold-tokenize-"));
-  tokenizer = await loadTokenizer(modelPath);
+  tokenizer = await loadTokenizer(plainPath);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -26,7 +26,7 @@ function file(name: string, content: string | Uint8Array): string {
 /** Texts of the documents of a shard. */
 async function texts(files: readonly string[], options?: TokenizeOptions): Promise<string[]> {
   const output = join(folder, "out.kvtok");
-  const { documents } = await tokenizeFiles(files, modelPath, output, options);
+  const { documents } = await tokenizeFiles(files, plainPath, output, options);
   using shard = openShard(output);
   shard.verify();
   const tokens = new Int32Array(shard.length);
@@ -57,7 +57,7 @@ describe("tokenizeFiles", () => {
 
   it("spells out the names of special tokens", async () => {
     const output = join(folder, "special.kvtok");
-    const { documents } = await tokenizeFiles([file("s.txt", "a<|begin|>b<|end|>")], modelPath, output);
+    const { documents } = await tokenizeFiles([file("s.txt", "a<|begin|>b<|end|>")], plainPath, output);
     expect(documents).toBe(1);
     using shard = openShard(output);
     const tokens = new Int32Array(shard.length);
@@ -84,7 +84,7 @@ describe("tokenizeFiles", () => {
       seen.push(tokens);
       if (seen.length === 2) stop.abort();
     };
-    await expect(tokenizeFiles([text], modelPath, output, { onProgress, signal: stop.signal })).rejects.toThrow(
+    await expect(tokenizeFiles([text], plainPath, output, { onProgress, signal: stop.signal })).rejects.toThrow(
       "abort",
     );
     expect(seen.length).toBe(2);
@@ -100,7 +100,7 @@ describe("tokenizeFiles", () => {
     ["bad.parquet", "PAR1 is not enough", "Cannot read"],
   ])("refuses %s", async (name, content, message) => {
     const path = content === undefined ? join(folder, name) : file(name, content);
-    await expect(tokenizeFiles([path], modelPath, join(folder, "refused.kvtok"))).rejects.toThrow(message);
+    await expect(tokenizeFiles([path], plainPath, join(folder, "refused.kvtok"))).rejects.toThrow(message);
   });
 });
 

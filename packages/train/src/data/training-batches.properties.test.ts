@@ -1,4 +1,4 @@
-import { modelPath } from "@kvfold/demo-model";
+import { plainPath } from "@kvfold/demo-model";
 import { RECALL_MARKER } from "@kvfold/eval";
 import { loadTokenizer, type Tokenizer } from "@kvfold/models";
 import fc from "fast-check";
@@ -11,7 +11,7 @@ import { trainingBatches } from "./training-batches.js";
 let tokenizer: Tokenizer;
 let marker: Int32Array;
 beforeAll(async () => {
-  tokenizer = await loadTokenizer(modelPath);
+  tokenizer = await loadTokenizer(plainPath);
   marker = tokenizer.encode(RECALL_MARKER); // with the begin token in front
 });
 

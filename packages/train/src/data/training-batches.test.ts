@@ -1,4 +1,4 @@
-import { modelPath } from "@kvfold/demo-model";
+import { plainPath } from "@kvfold/demo-model";
 import { RECALL_MARKER } from "@kvfold/eval";
 import { loadTokenizer, type Tokenizer } from "@kvfold/models";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -8,7 +8,7 @@ import { trainingBatches } from "./training-batches.js";
 
 let tokenizer: Tokenizer;
 beforeAll(async () => {
-  tokenizer = await loadTokenizer(modelPath);
+  tokenizer = await loadTokenizer(plainPath);
 });
 
 const stream = randomStream(1, 20_000, 900);

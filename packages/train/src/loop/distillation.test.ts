@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooseBackend, openSafetensors } from "@kvfold/core";
-import { modelPath, pagePath } from "@kvfold/demo-model";
+import { pagePath, plainPath } from "@kvfold/demo-model";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseRecipe } from "../recipe/parse-recipe.js";
@@ -27,7 +27,7 @@ let folder: string;
 beforeAll(async () => {
   await chooseBackend();
   folder = mkdtempSync(join(tmpdir(), "kvfold-distillation-"));
-  await train(recipeOf({ kind: "pretrain", steps: 2, model: { config: fields, tokenizer: modelPath }, output: "new" }));
+  await train(recipeOf({ kind: "pretrain", steps: 2, model: { config: fields, tokenizer: plainPath }, output: "new" }));
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

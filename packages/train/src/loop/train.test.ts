@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooseBackend, openSafetensors } from "@kvfold/core";
-import { modelPath, pagePath } from "@kvfold/demo-model";
+import { pagePath, plainPath } from "@kvfold/demo-model";
 import { loadLocalModel } from "@kvfold/models";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -38,7 +38,7 @@ model:
     tie_word_embeddings: true
     bos_token_id: 0
     eos_token_id: 1
-  tokenizer: ${modelPath}
+  tokenizer: ${plainPath}
 output: ${join(folder, output)}
 steps: 12
 data:

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooseBackend } from "@kvfold/core";
-import { modelPath, pagePath } from "@kvfold/demo-model";
+import { pagePath, plainPath } from "@kvfold/demo-model";
 import { scoreWindows } from "@kvfold/eval";
 import { parsePolicy } from "@kvfold/kv-cache";
 import { loadLocalModel, modelPolicies, parseConfig } from "@kvfold/models";
@@ -96,7 +96,7 @@ describe("dmsMethod", () => {
 
   it("learns to evict, and the exported folder evicts under dms with no options", { timeout: 60_000 }, async () => {
     await train(
-      recipeOf({ kind: "pretrain", steps: 2, model: { config: fields, tokenizer: modelPath }, output: "new" }),
+      recipeOf({ kind: "pretrain", steps: 2, model: { config: fields, tokenizer: plainPath }, output: "new" }),
     );
     const events: TrainingEvent[] = [];
     const { exported } = await train(retrofit(), { observers: [{ observe: (event) => void events.push(event) }] });

@@ -1,10 +1,10 @@
-import { modelPath } from "@kvfold/demo-model";
+import { plainPath } from "@kvfold/demo-model";
 import { openModelFiles, parseConfig } from "@kvfold/models";
 import { expect, it } from "vitest";
 import { parameterCount } from "./parameter-count.js";
 
 it("counts what the file of the demo model holds", async () => {
-  const { config, source } = await openModelFiles(modelPath);
+  const { config, source } = await openModelFiles(plainPath);
   const stored = source
     .names()
     .reduce((sum, name) => sum + source.info(name).shape.reduce((n, size) => n * size, 1), 0);
