@@ -18,6 +18,10 @@ struct Test {
   Test(const char* name, void (*body)());
 };
 
+/** Memory that kernels and tests see, aligned to 128 bytes: of the host for the emulator, managed by the driver on a GPU. */
+void* allocate(size_t bytes);
+void release(void* memory);
+
 /**
  * Memory of exactly `count` elements that kernels see as device memory: the address sanitizer notes any step outside. Starts
  * as bytes of 0xff, which are NaN and -1.
@@ -25,13 +29,13 @@ struct Test {
 template <class T>
 class Array {
  public:
-  explicit Array(size_t count) : data_(static_cast<T*>(aligned_alloc(128, (count * sizeof(T) + 127) / 128 * 128))), count_(count) {
+  explicit Array(size_t count) : data_(static_cast<T*>(allocate(count * sizeof(T)))), count_(count) {
     memset(static_cast<void*>(data_), 0xff, count * sizeof(T));
   }
   Array(size_t count, T value) : Array(count) {
     for (size_t i = 0; i < count; i++) data_[i] = value;
   }
-  ~Array() { free(data_); }
+  ~Array() { release(data_); }
   Array(const Array&) = delete;
   Array& operator=(const Array&) = delete;
   T* data() const { return data_; }

@@ -97,6 +97,7 @@ KVFOLD_TEST(emulatorBarriers) {
   }
 }
 
+#if !defined(__CUDACC__)
 KVFOLD_TEST(emulatorFindsHangs) {
   const EmulatorTestArgs args = {};
   const kvfold::emulator::Kernel* kernel = kvfold::emulator::lookup("kvfoldTest_hang");
@@ -105,6 +106,7 @@ KVFOLD_TEST(emulatorFindsHangs) {
         problem == nullptr ? "not noticed" : problem);
   check(kvfold::emulator::lookup("kvfoldTest_none") == nullptr, "a kernel that is not there");
 }
+#endif
 
 KVFOLD_TEST(emulatorLanes) {
   const Array<int> in(65), out(64 * 6);

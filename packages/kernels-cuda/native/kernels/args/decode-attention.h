@@ -84,8 +84,20 @@ KVFOLD_ANYWHERE constexpr int32_t headPasses(EntryCodec codec, int32_t group) {
 /** Stages of a warp's pipeline: one is worked on while the others arrive. */
 constexpr int32_t decodeStages = 3;
 constexpr int32_t mostDecodeWarps = 4;
+/** Shared memory that the system takes of each block, and what a multiprocessor has at most. */
+constexpr int32_t reservedSharedBytes = 1024;
+constexpr int32_t mostSharedBytes = 233472;
 /** Scales, positions and ends of a tile's entries, and what tile it is. */
 constexpr int32_t stageNotesBytes = 8 * tileEntries + 4 * tileEntries + 4 * tileEntries + 32;
+
+KVFOLD_ANYWHERE constexpr int32_t decodeWarpBytes(EntryCodec codec, int32_t dims) {
+  return decodeStages * (tileEntries * entryBytesOf(codec, dims) + stageNotesBytes);
+}
+/** Blocks of a multiprocessor that its registers are shared out for: as many as its memory has room for, 3 at most. */
+KVFOLD_ANYWHERE constexpr int32_t mostDecodeBlocks(EntryCodec codec, int32_t dims) {
+  const int32_t fitting = mostSharedBytes / (mostDecodeWarps * decodeWarpBytes(codec, dims) + reservedSharedBytes);
+  return fitting < 1 ? 1 : fitting > 3 ? 3 : fitting;
+}
 
 /** What the launch of decode attention needs to know of a device. */
 struct DecodeDevice {
@@ -108,13 +120,12 @@ struct DecodeAttentionPlan {
  * 132 multiprocessors ask for 29 KiB.
  */
 inline DecodeAttentionPlan planDecodeAttention(EntryCodec codec, int32_t dims, const DecodeDevice& device) {
-  const int32_t warpBytes = decodeStages * (tileEntries * entryBytesOf(codec, dims) + stageNotesBytes);
+  const int32_t warpBytes = decodeWarpBytes(codec, dims), most = mostDecodeBlocks(codec, dims);
   const int32_t fitting = device.sharedPerBlock / warpBytes;
   const int32_t warps = fitting > mostDecodeWarps ? mostDecodeWarps : fitting;
   if (warps < 1) return {};
-  constexpr int32_t reservedBytes = 1024;  // that the system takes of each block's shared memory
-  const int32_t byMemory = device.sharedPerMultiprocessor / (warps * warpBytes + reservedBytes);
-  const int32_t blocks = byMemory < 1 ? 1 : byMemory > 4 ? 4 : byMemory;
+  const int32_t byMemory = device.sharedPerMultiprocessor / (warps * warpBytes + reservedSharedBytes);
+  const int32_t blocks = byMemory < 1 ? 1 : byMemory > most ? most : byMemory;
   DecodeAttentionPlan plan = {};
   plan.grid = static_cast<uint32_t>(blocks * device.multiprocessors);
   plan.block = static_cast<uint32_t>(32 * warps);

@@ -1,27 +1,32 @@
 // Shared memory bounds how many warps run at once, not registers: few blocks of at most 4 warps.
 #include "decode-kernel.h"
 
-extern "C" __global__ void __launch_bounds__(128) kvfold_decode_attention_bf16_32(const kvfold::DecodeAttentionArgs args) {
+extern "C" __global__ void __launch_bounds__(128, kvfold::mostDecodeBlocks(kvfold::EntryCodec::bf16, 32))
+    kvfold_decode_attention_bf16_32(const kvfold::DecodeAttentionArgs args) {
   kvfold::decodeAttention<kvfold::EntryCodec::bf16, 32>(args);
 }
 KVFOLD_KERNEL(kvfold_decode_attention_bf16_32, kvfold::DecodeAttentionArgs)
 
-extern "C" __global__ void __launch_bounds__(128) kvfold_decode_attention_bf16_64(const kvfold::DecodeAttentionArgs args) {
+extern "C" __global__ void __launch_bounds__(128, kvfold::mostDecodeBlocks(kvfold::EntryCodec::bf16, 64))
+    kvfold_decode_attention_bf16_64(const kvfold::DecodeAttentionArgs args) {
   kvfold::decodeAttention<kvfold::EntryCodec::bf16, 64>(args);
 }
 KVFOLD_KERNEL(kvfold_decode_attention_bf16_64, kvfold::DecodeAttentionArgs)
 
-extern "C" __global__ void __launch_bounds__(128) kvfold_decode_attention_bf16_96(const kvfold::DecodeAttentionArgs args) {
+extern "C" __global__ void __launch_bounds__(128, kvfold::mostDecodeBlocks(kvfold::EntryCodec::bf16, 96))
+    kvfold_decode_attention_bf16_96(const kvfold::DecodeAttentionArgs args) {
   kvfold::decodeAttention<kvfold::EntryCodec::bf16, 96>(args);
 }
 KVFOLD_KERNEL(kvfold_decode_attention_bf16_96, kvfold::DecodeAttentionArgs)
 
-extern "C" __global__ void __launch_bounds__(128) kvfold_decode_attention_bf16_128(const kvfold::DecodeAttentionArgs args) {
+extern "C" __global__ void __launch_bounds__(128, kvfold::mostDecodeBlocks(kvfold::EntryCodec::bf16, 128))
+    kvfold_decode_attention_bf16_128(const kvfold::DecodeAttentionArgs args) {
   kvfold::decodeAttention<kvfold::EntryCodec::bf16, 128>(args);
 }
 KVFOLD_KERNEL(kvfold_decode_attention_bf16_128, kvfold::DecodeAttentionArgs)
 
-extern "C" __global__ void __launch_bounds__(128) kvfold_decode_attention_bf16_256(const kvfold::DecodeAttentionArgs args) {
+extern "C" __global__ void __launch_bounds__(128, kvfold::mostDecodeBlocks(kvfold::EntryCodec::bf16, 256))
+    kvfold_decode_attention_bf16_256(const kvfold::DecodeAttentionArgs args) {
   kvfold::decodeAttention<kvfold::EntryCodec::bf16, 256>(args);
 }
 KVFOLD_KERNEL(kvfold_decode_attention_bf16_256, kvfold::DecodeAttentionArgs)

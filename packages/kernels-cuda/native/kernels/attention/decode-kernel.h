@@ -25,23 +25,29 @@ KVFOLD_DEVICE void decodeAttention(const DecodeAttentionArgs& args) {
   if (share.begin(worker) >= share.begin(worker + 1)) return;
   using Stream = DecodeStream<codec, dims>;
   Stream stream(args, shared + warp * decodeStages * Stream::Shape::stageBytes, share, worker);
-  const int count = share.begin(worker + 1) - share.begin(worker);
-  for (int stage = 0; stage < decodeStages - 1; stage++) stream.produce(stage);
+  for (int ahead = 0; ahead < decodeStages - 1; ahead++) stream.produce(ahead);
   typename DecoderOf<codec, dims>::Type decoder(args);
-  int stage = 0, previousLane = -1;
-  for (int i = 0; i < count; i++) {
+  int stage = 0, left = share.begin(worker + 1) - share.begin(worker);
+  const auto nextTile = [&] {
     // the oldest group has landed for this thread, then for all; and all are done with the stage that is filled next
     waitForCopies<decodeStages - 2>();
     __syncwarp();
-    const int filled = stage == 0 ? decodeStages - 1 : stage - 1;
-    stream.produce(filled);
-    const TileNote note = stream.note(stage);
-    if (note.lane != previousLane) decoder.begin(note);
-    previousLane = note.lane;
-    decoder.tile(stream, stage, note);
+    stream.produce(stage == 0 ? decodeStages - 1 : stage - 1);
+    return stream.note(stage);
+  };
+  // lane by lane, so that the sums of one are given up before its results are joined
+  while (left > 0) {
+    TileNote note = nextTile();
+    decoder.begin(note);
+    for (;;) {
+      decoder.tile(stream, stage, note);
+      stage = stage == decodeStages - 1 ? 0 : stage + 1;
+      left--;
+      if (note.ends) break;
+      note = nextTile();
+    }
     if (note.opens) decoder.openEntry(note);
-    if (note.ends) decoder.finish(note, share, worker);
-    stage = stage == decodeStages - 1 ? 0 : stage + 1;
+    decoder.finish(note, share, worker);
   }
   waitForCopies<0>();
 }

@@ -3,20 +3,11 @@
 // and probabilities go in as two bf16 each, the rounded number and its rest: products with bf16 or int8 entries are then as
 // good as in float32.
 #pragma once
-#include "../device/tensor-core.h"
+#include "../device/bf16-pairs.h"
 #include "decode-merge.h"
 #include "decode-stream.h"
 
 namespace kvfold {
-
-/** Selectors of `__byte_perm` that put bytes i and j of a word under 0x43: halves of two bf16. */
-constexpr unsigned bytes01 = 0x4140, bytes23 = 0x4342, bytes02 = 0x4240, bytes13 = 0x4341;
-
-/** Two int8 as bf16: 128 + the low seven bits, less 128 or 256 by the sign. */
-KVFOLD_DEVICE uint32_t int8ToBf16(uint32_t word, unsigned selector) {
-  const uint32_t spread = __byte_perm(word, 0x43434343u, selector);
-  return subtractBf16(spread & 0x437f437fu, spread & 0x43804380u);
-}
 
 template <EntryCodec codec, int dims>
 class TensorDecoder {

@@ -4,22 +4,11 @@
 #pragma once
 #include "../args/decode-attention.h"
 #include "../args/prefill-attention.h"
-#include "../device/tensor-core.h"
+#include "../device/bf16-pairs.h"
 #include "../device/warp.h"
 #include "../math/fast-exp.h"
 
 namespace kvfold {
-
-/** A pair of numbers as bf16 and what that leaves. */
-struct Pair {
-  uint32_t main;
-  uint32_t rest;
-};
-
-KVFOLD_DEVICE Pair pairOf(float low, float high) {
-  const uint32_t main = packBf16(low, high);
-  return {main, packBf16Rest(low, high, main)};
-}
 
 template <EntryCodec codec, int dims>
 class PrefillBlock {
@@ -229,13 +218,7 @@ class PrefillBlock {
     }
     if (codec == EntryCodec::bf16) return {*reinterpret_cast<const uint32_t*>(stage + byteOffset(entry, 2 * dim)), 0};
     const uint32_t word = *reinterpret_cast<const uint16_t*>(stage + byteOffset(entry, dim));
-    return {int8Pair(word), 0};
-  }
-
-  /** Two int8 in the low bytes as bf16: 128 + the low seven bits, less 128 or 256 by the sign. */
-  static KVFOLD_DEVICE uint32_t int8Pair(uint32_t bytes) {
-    const uint32_t spread = __byte_perm(bytes, 0x43434343u, 0x4140);
-    return subtractBf16(spread & 0x437f437fu, spread & 0x43804380u);
+    return {int8ToBf16(word, bytes01), 0};
   }
 
   KVFOLD_DEVICE void hide(const unsigned char* stage, int firstSlot, int entries, float (&scores)[groups][4]) const {
@@ -309,17 +292,13 @@ class PrefillBlock {
         loadMatricesTurned(words, stage + offsetOf(row, dims / 16 + tile / 2 + (lane >> 4)));
         KVFOLD_UNROLL
         for (int i = 0; i < 4; i++) {
-          const uint32_t b0 = int8Halves(words[i & 2], i & 1), b1 = int8Halves(words[(i & 2) + 1], i & 1);
+          const unsigned half = (i & 1) != 0 ? bytes13 : bytes02;
+          const uint32_t b0 = int8ToBf16(words[i & 2], half), b1 = int8ToBf16(words[(i & 2) + 1], half);
           multiplyBf16(sums_[tile + i], main, b0, b1);
           multiplyBf16(sums_[tile + i], rest, b0, b1);
         }
       }
     }
-  }
-
-  /** The low (or high) bytes of both halfwords as bf16. */
-  static KVFOLD_DEVICE uint32_t int8Halves(uint32_t word, int high) {
-    return int8Pair(__byte_perm(word, 0, high != 0 ? 0x0031 : 0x0020));
   }
 
   /** Each query's own state, in float32. */

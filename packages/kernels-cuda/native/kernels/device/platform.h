@@ -3,7 +3,15 @@
 #include <cstdint>
 
 #if defined(__CUDACC__)
+#if defined(KVFOLD_TESTS_ON_DEVICE)
+#include "../../emulator/emulator.h"
+/** Makes a kernel known by its name to the tests that run on a GPU. */
+#define KVFOLD_KERNEL(name, Args)                                    \
+  static const kvfold::emulator::Registration registrationOf_##name( \
+      #name, reinterpret_cast<kvfold::emulator::Entry>(reinterpret_cast<void*>(&name)), sizeof(Args));
+#else
 #define KVFOLD_KERNEL(name, Args)
+#endif
 #define KVFOLD_DEVICE __device__ __forceinline__
 #define KVFOLD_HOST_DEVICE __host__ __device__ __forceinline__
 /** Dynamic shared memory of the block, aligned to 128 bytes. */

@@ -1,7 +1,7 @@
 // Every storage of weights: products of few rows, and unpacking for those of many.
 #include "packed-linear-kernel.h"
 
-extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads)
+extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads, 2)
     kvfold_packed_linear_f32(const kvfold::PackedLinearArgs args) {
   kvfold::packedLinear<kvfold::WeightFormat::f32>(args);
 }
@@ -12,7 +12,7 @@ extern "C" __global__ void __launch_bounds__(256) kvfold_unpack_f32(const kvfold
 }
 KVFOLD_KERNEL(kvfold_unpack_f32, kvfold::UnpackArgs)
 
-extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads)
+extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads, 2)
     kvfold_packed_linear_bf16(const kvfold::PackedLinearArgs args) {
   kvfold::packedLinear<kvfold::WeightFormat::bf16>(args);
 }
@@ -23,7 +23,7 @@ extern "C" __global__ void __launch_bounds__(256) kvfold_unpack_bf16(const kvfol
 }
 KVFOLD_KERNEL(kvfold_unpack_bf16, kvfold::UnpackArgs)
 
-extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads)
+extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads, 2)
     kvfold_packed_linear_f16(const kvfold::PackedLinearArgs args) {
   kvfold::packedLinear<kvfold::WeightFormat::f16>(args);
 }
@@ -34,7 +34,7 @@ extern "C" __global__ void __launch_bounds__(256) kvfold_unpack_f16(const kvfold
 }
 KVFOLD_KERNEL(kvfold_unpack_f16, kvfold::UnpackArgs)
 
-extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads)
+extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads, 2)
     kvfold_packed_linear_q8_0(const kvfold::PackedLinearArgs args) {
   kvfold::packedLinear<kvfold::WeightFormat::q8_0>(args);
 }
@@ -45,7 +45,7 @@ extern "C" __global__ void __launch_bounds__(256) kvfold_unpack_q8_0(const kvfol
 }
 KVFOLD_KERNEL(kvfold_unpack_q8_0, kvfold::UnpackArgs)
 
-extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads)
+extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads, 2)
     kvfold_packed_linear_q4_0(const kvfold::PackedLinearArgs args) {
   kvfold::packedLinear<kvfold::WeightFormat::q4_0>(args);
 }
@@ -56,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(256) kvfold_unpack_q4_0(const kvfol
 }
 KVFOLD_KERNEL(kvfold_unpack_q4_0, kvfold::UnpackArgs)
 
-extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads)
+extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads, 2)
     kvfold_packed_linear_q4_1(const kvfold::PackedLinearArgs args) {
   kvfold::packedLinear<kvfold::WeightFormat::q4_1>(args);
 }
@@ -67,7 +67,7 @@ extern "C" __global__ void __launch_bounds__(256) kvfold_unpack_q4_1(const kvfol
 }
 KVFOLD_KERNEL(kvfold_unpack_q4_1, kvfold::UnpackArgs)
 
-extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads)
+extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads, 2)
     kvfold_packed_linear_q5_0(const kvfold::PackedLinearArgs args) {
   kvfold::packedLinear<kvfold::WeightFormat::q5_0>(args);
 }
@@ -78,7 +78,7 @@ extern "C" __global__ void __launch_bounds__(256) kvfold_unpack_q5_0(const kvfol
 }
 KVFOLD_KERNEL(kvfold_unpack_q5_0, kvfold::UnpackArgs)
 
-extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads)
+extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads, 2)
     kvfold_packed_linear_q5_1(const kvfold::PackedLinearArgs args) {
   kvfold::packedLinear<kvfold::WeightFormat::q5_1>(args);
 }
@@ -89,7 +89,7 @@ extern "C" __global__ void __launch_bounds__(256) kvfold_unpack_q5_1(const kvfol
 }
 KVFOLD_KERNEL(kvfold_unpack_q5_1, kvfold::UnpackArgs)
 
-extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads)
+extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads, 2)
     kvfold_packed_linear_q4_k(const kvfold::PackedLinearArgs args) {
   kvfold::packedLinear<kvfold::WeightFormat::q4_k>(args);
 }
@@ -100,7 +100,7 @@ extern "C" __global__ void __launch_bounds__(256) kvfold_unpack_q4_k(const kvfol
 }
 KVFOLD_KERNEL(kvfold_unpack_q4_k, kvfold::UnpackArgs)
 
-extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads)
+extern "C" __global__ void __launch_bounds__(kvfold::packedLinearThreads, 2)
     kvfold_packed_linear_q6_k(const kvfold::PackedLinearArgs args) {
   kvfold::packedLinear<kvfold::WeightFormat::q6_k>(args);
 }

@@ -2,7 +2,7 @@
 // 4t + 3, as (0, 2) and (1, 3) where `interleaved`, else as (0, 1) and (2, 3): x is put together the same way. The value of a
 // weight is scale * whole number + minimum, and scale and minimum hold for `scaleSteps` steps.
 #pragma once
-#include "../device/tensor-core.h"
+#include "../device/bf16-pairs.h"
 #include "../math/packed-values.h"
 
 namespace kvfold {
@@ -12,13 +12,6 @@ KVFOLD_DEVICE uint32_t wordAt(const unsigned char* p) { return __ldg(reinterpret
 /** Two whole numbers of up to 7 bits (in the low bits of the halves of a word) less `bias` times (1, 1), as bf16. */
 KVFOLD_DEVICE uint32_t wholeToBf16(uint32_t halves, uint32_t bias) {
   return subtractBf16(halves | 0x43004300u, 0x43004300u | bias << 16 | bias);
-}
-
-/** Two int8 as bf16: 128 + the low seven bits, less 128 or 256 by the sign. */
-template <unsigned selector>
-KVFOLD_DEVICE uint32_t signedToBf16(uint32_t word) {
-  const uint32_t spread = __byte_perm(word, 0x43434343u, selector);
-  return subtractBf16(spread & 0x437f437fu, spread & 0x43804380u);
 }
 
 /** Words of a step: `main` carries the number, `rest` what bf16 cannot hold of it (plain formats of more bits). */
@@ -54,8 +47,8 @@ struct PackedTiles {
       words.rest[1] = packBf16Rest(x[2], x[3], words.main[1]);
     } else if (format == WeightFormat::q8_0) {
       const uint32_t word = wordAt(values + first);
-      words.main[0] = signedToBf16<0x4240>(word);
-      words.main[1] = signedToBf16<0x4341>(word);
+      words.main[0] = int8ToBf16(word, bytes02);
+      words.main[1] = int8ToBf16(word, bytes13);
     } else if (format == WeightFormat::q4_k) {
       const int sub = step >> 1;
       const unsigned char* block = values + (row * (inputs / 256) + (sub >> 3)) * 144;

@@ -67,7 +67,7 @@ KVFOLD_DEVICE int drawToken(SampleRow& row, const SamplingRow& options, uint32_t
 
 }  // namespace kvfold
 
-extern "C" __global__ void __launch_bounds__(kvfold::sampleThreads) kvfold_sample(const kvfold::SampleArgs args) {
+extern "C" __global__ void __launch_bounds__(kvfold::sampleThreads, 1) kvfold_sample(const kvfold::SampleArgs args) {
   using namespace kvfold;
   KVFOLD_DYNAMIC_SHARED(bytes);
   __shared__ SampleShared shared;

@@ -1,7 +1,7 @@
 #include "../args/dmc-decide.h"
 #include "../math/dmc.h"
 
-extern "C" __global__ void __launch_bounds__(256) kvfold_dmc_decide(const kvfold::DmcDecideArgs args) {
+extern "C" __global__ void __launch_bounds__(256, 1) kvfold_dmc_decide(const kvfold::DmcDecideArgs args) {
   using namespace kvfold;
   const int64_t token = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x;
   if (token >= args.count) return;

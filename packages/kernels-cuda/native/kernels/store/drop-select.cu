@@ -102,7 +102,7 @@ KVFOLD_DEVICE void dropLowest(const DropSelectArgs& args, const DropLanes& lanes
 
 }  // namespace kvfold
 
-extern "C" __global__ void __launch_bounds__(kvfold::dropSelectThreads) kvfold_drop_select(const kvfold::DropSelectArgs args) {
+extern "C" __global__ void __launch_bounds__(kvfold::dropSelectThreads, 1) kvfold_drop_select(const kvfold::DropSelectArgs args) {
   using namespace kvfold;
   __shared__ int scratch[32];
   const DropRule rule = static_cast<DropRule>(args.rule);

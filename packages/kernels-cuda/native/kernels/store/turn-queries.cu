@@ -1,7 +1,7 @@
 #include "../args/turn-queries.h"
 #include "entry-write.h"
 
-extern "C" __global__ void __launch_bounds__(256) kvfold_turn_queries(const kvfold::TurnQueriesArgs args) {
+extern "C" __global__ void __launch_bounds__(256, 1) kvfold_turn_queries(const kvfold::TurnQueriesArgs args) {
   using namespace kvfold;
   const int64_t query = static_cast<int64_t>(blockIdx.x) * 8 + threadIdx.x / 32;
   if (query >= args.count) return;
