@@ -11,8 +11,9 @@ import { usedPageBytes } from "./page-memory.js";
 const largestHead = 256;
 
 /**
- * Makes {@link CudaStore} the store of caches on the backend `cuda`, but for keys that are rotated when they are read and for
- * very large heads, which stay with the reference store. This package may import core only, so it writes to the registry that
+ * Makes {@link CudaStore} the store of caches on the backend `cuda` where products may count with bf16: its attention over
+ * chunks has 16 bits of each number. Without that, and for keys that are rotated when they are read and very large heads, the
+ * reference store stays. This package may import core only, so it writes to the registry that
  * `@kvfold/kv-cache` reads.
  */
 export function registerCudaStore(): void {
@@ -20,8 +21,11 @@ export function registerCudaStore(): void {
 }
 
 function makeStore(options: StoreOptions): LayerStore | undefined {
-  if (options.traits.rotation === "at-read" || options.shape.headDim > largestHead) return undefined;
-  return new CudaStore(options, tf.backend() as CudaBackend);
+  const backend = tf.backend() as CudaBackend;
+  const { traits, shape } = options;
+  const exact = backend.engine.matmulPrecision === "float32";
+  if (exact || traits.rotation === "at-read" || shape.headDim > largestHead) return undefined;
+  return new CudaStore(options, backend);
 }
 
 /** Bytes of all pages and merging states in use; waits for the device. */
