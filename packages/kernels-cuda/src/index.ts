@@ -1,6 +1,7 @@
 import { registerPackedSupport } from "@kvfold/core";
 import { weightFormats } from "./matrix/device-weight.js";
 import { registerCuda } from "./register-cuda.js";
+import { registerCudaStore } from "./store/register-store.js";
 
 export { cudaFallbacks } from "./backend/fallbacks.js";
 export type { DeviceDescription } from "./driver/cuda-addon.js";
@@ -10,4 +11,5 @@ export { type CudaOptions, disposeCuda, type LoadedCuda, loadCuda } from "./load
 export { version } from "./version.js";
 
 registerCuda();
+registerCudaStore();
 registerPackedSupport("cuda", { storages: weightFormats });

@@ -39,7 +39,7 @@ describe.skipIf(emulator === undefined)("CudaEngine", () => {
     engine.launch(unary, { x, out, n, op }, engine.loopOver(n));
 
   it("copies, launches and reads in order, and leaves nothing behind", () => {
-    const values = Float32Array.from({ length: 3_000_000 }, (_, i) => i % 1000);
+    const values = Float32Array.from({ length: 1_300_000 }, (_, i) => i % 1000);
     const [x, y] = [engine.pool.take(values.byteLength), engine.pool.take(values.byteLength)];
     engine.upload(x.address, values);
     const wanted = values.map((value) => -value);
@@ -47,7 +47,7 @@ describe.skipIf(emulator === undefined)("CudaEngine", () => {
     apply(negate, x.address, y.address, values.length);
     const found = new Float32Array(values.length);
     engine.download(y.address, found);
-    expect(found).toEqual(wanted);
+    expect(Buffer.compare(new Uint8Array(found.buffer), new Uint8Array(wanted.buffer))).toBe(0);
     engine.copy(x.address, y.address, 8);
     engine.fillWords(x.address + 8, 0x3f800000, 2);
     engine.fillBytes(x.address + 16, 0, 4);

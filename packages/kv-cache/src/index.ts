@@ -46,6 +46,7 @@ export type {
   BufferId,
   CallSite,
   LayerStore,
+  OwnStoreFactory,
   StepTensors,
   StoreFactory,
   StoreOptions,

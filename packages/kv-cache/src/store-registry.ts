@@ -1,12 +1,12 @@
 import { sharedRegistry } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import { ReferenceStore } from "./reference-store/reference-store.js";
-import type { LayerStore, StoreFactory, StoreOptions } from "./store.js";
+import type { LayerStore, OwnStoreFactory, StoreOptions } from "./store.js";
 
-const registry = () => sharedRegistry<StoreFactory>("stores");
+const registry = () => sharedRegistry<OwnStoreFactory>("stores");
 
 /** Makes `factory` the store of a TensorFlow.js backend; kernels packages call this when they are loaded. */
-export function registerStore(backendName: string, factory: StoreFactory): void {
+export function registerStore(backendName: string, factory: OwnStoreFactory): void {
   registry().set(backendName, factory);
 }
 
@@ -20,8 +20,8 @@ export function allocatedByStores(): number | undefined {
   return registry().get(tf.getBackend())?.allocatedBytes?.();
 }
 
-/** A store on the current backend: its own if it registered one, else the reference store. */
+/** A store on the current backend: its own if it registered one that takes these options, else the reference store. */
 export function createStore(options: StoreOptions): LayerStore {
-  const own = registry().get(tf.getBackend());
-  return own ? own(options) : new ReferenceStore(options);
+  const own = registry().get(tf.getBackend())?.(options);
+  return own ?? new ReferenceStore(options);
 }

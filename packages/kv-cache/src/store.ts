@@ -117,3 +117,9 @@ export interface StoreFactory {
   /** What the stores' own allocator holds now, for all of them together. Absent: their memory is TensorFlow.js's tensors. */
   readonly allocatedBytes?: () => number;
 }
+
+/** A backend's own stores; for options that it gives `undefined` for, caches take the reference store. */
+export interface OwnStoreFactory {
+  (options: StoreOptions): LayerStore | undefined;
+  readonly allocatedBytes?: () => number;
+}

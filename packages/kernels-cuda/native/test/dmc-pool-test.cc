@@ -33,6 +33,7 @@ double objective(const Inputs& in, const float* dPooled, const float* dZ, std::v
   return sum;
 }
 
+/** With a window of all tokens the kernels for any window run. */
 void run(int lanes, int tokens, int width, int window, bool hard) {
   Numbers numbers(tokens + width + window);
   Array<float> items(lanes * tokens * width), alpha(lanes * tokens), omega(lanes * tokens), pooled(items.count()), z(alpha.count());
@@ -43,13 +44,24 @@ void run(int lanes, int tokens, int width, int window, bool hard) {
     alpha[i] = hard ? (alpha[i] > 0 ? 1 : 0) : 0.5f + 0.5f * alpha[i];
     omega[i] = 1.1f + omega[i];
   }
-  const unsigned blocks = (tokens + poolTokens - 1) / poolTokens;
-  const emulator::Launch how = {{blocks, static_cast<unsigned>(lanes), 1}, {poolThreads, 1, 1}, 0};
-  launch3("kvfold_dmc_pool", DmcPoolArgs{items.address(), alpha.address(), omega.address(), pooled.address(), z.address(), tokens, width, window}, how);
-  const DmcPoolGradientArgs args = {items.address(), alpha.address(), omega.address(), dPooled.address(), dZ.address(), scratch.address(), dots.address(),
-                                    dItems.address(), dAlpha.address(), dOmega.address(), tokens, width, window};
-  launch3("kvfold_dmc_pool_dots", args, how);
-  launch3("kvfold_dmc_pool_gradient", args, how);
+  const DmcPoolArgs forward = {items.address(), alpha.address(), omega.address(), pooled.address(), z.address(), tokens, width, window};
+  if (window < tokens) {
+    const emulator::Launch how = {{(static_cast<unsigned>(tokens) + poolTokens - 1) / poolTokens, static_cast<unsigned>(lanes), 1}, {poolThreads, 1, 1}, 0};
+    launch3("kvfold_dmc_pool", forward, how);
+    const DmcPoolGradientArgs args = {items.address(), alpha.address(), omega.address(), dPooled.address(), dZ.address(), scratch.address(), dots.address(),
+                                      dItems.address(), dAlpha.address(), dOmega.address(), tokens, width, window};
+    launch3("kvfold_dmc_pool_dots", args, how);
+    launch3("kvfold_dmc_pool_gradient", args, how);
+  } else {
+    const emulator::Launch how = {{(static_cast<unsigned>(width) + poolScanThreads - 1) / poolScanThreads, static_cast<unsigned>(lanes), 1}, {poolScanThreads, 1, 1}, 0};
+    const unsigned perToken = (static_cast<unsigned>(lanes * tokens) + 7) / 8;
+    launch3("kvfold_dmc_pool_scan", forward, how);
+    const DmcPoolScanGradientArgs args = {items.address(), alpha.address(), omega.address(), pooled.address(), z.address(), dPooled.address(), dZ.address(),
+                                          scratch.address(), dItems.address(), dAlpha.address(), dOmega.address(), lanes, tokens, width};
+    launch("kvfold_dmc_pool_scan_dots", args, perToken, 256);
+    launch3("kvfold_dmc_pool_scan_back", args, how);
+    launch("kvfold_dmc_pool_scan_gradient", args, perToken, 256);
+  }
   std::vector<double> ePooled, eZ, eItems, eAlpha, eOmega;
   for (int lane = 0; lane < lanes; lane++) {
     const size_t base = static_cast<size_t>(lane) * tokens;
@@ -80,11 +92,13 @@ void run(int lanes, int tokens, int width, int window, bool hard) {
 }
 
 KVFOLD_TEST(dmcPool) {
-  run(2, 5, 3, 12, false);
+  run(2, 13, 3, 12, false);
   run(1, 80, 6, 4, true);
   run(1, 70, 5, 12, false);
   run(2, 9, 130, 1, false);
   run(1, 40, 3, 32, false);
+  run(2, 50, 3, 50, false);
+  run(1, 9, 70, 9, true);
 }
 
 }  // namespace

@@ -2,11 +2,10 @@ import { deviceKernel, deviceKernels, type LaunchShape } from "../engine/device-
 import { planesFields } from "../matrix/bf16-planes.js";
 
 const dims = [32, 64, 96, 128] as const;
-const variants = dims.flatMap((size) => [`${size}`, `exact_${size}`] as const);
 
-/** Attention of whole rows, by head size and precision. */
+/** Attention of whole rows, by head size. */
 export const attentionKernels = deviceKernels(
-  variants.map((variant) => `kvfold_column_attention_${variant}` as const),
+  dims.map((size) => `kvfold_column_attention_${size}` as const),
   {
     q: planesFields,
     k: planesFields,
@@ -26,9 +25,7 @@ export const attentionKernels = deviceKernels(
 
 /** Its gradient by the queries, and by keys, values and bias. */
 export const gradientKernels = deviceKernels(
-  variants.flatMap(
-    (variant) => [`kvfold_column_attention_dq_${variant}`, `kvfold_column_attention_dkv_${variant}`] as const,
-  ),
+  dims.flatMap((size) => [`kvfold_column_attention_dq_${size}`, `kvfold_column_attention_dkv_${size}`] as const),
   {
     q: planesFields,
     k: planesFields,
@@ -70,10 +67,9 @@ export function attentionShapes(
   heads: number,
   tokens: number,
   size: number,
-  exact: boolean,
 ): { readonly forward: LaunchShape; readonly backward: LaunchShape } {
-  const row = size * 2 * (exact ? 2 : 1);
-  const stages = (exact ? 1 : 2) * 2 * stage * row;
+  const row = size * 2;
+  const stages = 2 * 2 * stage * row;
   const shape = { grid: [Math.ceil(tokens / tile), heads], block: [128] } as const;
   return {
     forward: { ...shape, sharedBytes: tile * row + stages },

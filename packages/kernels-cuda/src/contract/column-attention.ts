@@ -29,12 +29,16 @@ interface Call {
   readonly tokens: number;
   readonly headDim: number;
   readonly dims: (typeof headSizes)[number];
-  readonly exact: boolean;
   readonly numbers: Readonly<Record<"queryHeads" | "kvHeads" | "tokens" | "headDim" | "window" | "biasDelay", number>>;
   readonly masks: { readonly bias: number; readonly starts: number };
 }
 
-/** Undefined for heads that are larger than the kernels take. @throws KvfoldError `column-attention-shape` */
+/**
+ * Undefined for heads that are larger than the kernels take, and where products must be exact to float32: the kernels
+ * multiply in bf16.
+ *
+ * @throws KvfoldError `column-attention-shape` when the operands do not fit
+ */
 function callOf(backend: CudaBackend, inputs: Inputs, attrs: ColumnAttentionAttrs): Call | undefined {
   const { q, k, v, columnBias, starts } = inputs;
   const [rows = 0, queryHeads = 0, tokens = 0, headDim = 0] = q.shape;
@@ -57,14 +61,14 @@ function callOf(backend: CudaBackend, inputs: Inputs, attrs: ColumnAttentionAttr
   }
   const dims = headSizes.find((size) => headDim <= size);
   if (dims === undefined || tf.util.sizeFromShape(q.shape) === 0) return undefined;
+  if (backend.engine.matmulPrecision === "float32") return undefined;
   const limits = {
     window: Math.min(attrs.window ?? endless, endless),
     biasDelay: Math.min(attrs.biasDelay ?? 0, endless),
   };
   const masks = { bias: columnBias ? backend.address(columnBias) : 0, starts: starts ? backend.address(starts) : 0 };
-  const exact = backend.engine.matmulPrecision === "float32";
   const numbers = { queryHeads, kvHeads, tokens, headDim, ...limits };
-  return { rows, queryHeads, kvHeads, tokens, headDim, dims, exact, numbers, masks };
+  return { rows, queryHeads, kvHeads, tokens, headDim, dims, numbers, masks };
 }
 
 /** Queries (times scale and log2(e)), keys and values as the kernels read them; the caller releases them. */
@@ -74,13 +78,12 @@ function sidesOf(
   call: Call,
   scale: number,
 ): Record<"q" | "k" | "v", Planes> {
-  const { headDim, dims, exact } = call;
+  const { headDim, dims } = call;
   const planes = (x: tf.TensorInfo, factor: number) =>
     roundToPlanes(backend, backend.address(x), tf.util.sizeFromShape(x.shape) / headDim, {
       headDim,
       dims,
       factor,
-      exact,
     });
   return { q: planes(q, scale * Math.LOG2E), k: planes(k, 1), v: planes(v, 1) };
 }
@@ -91,14 +94,14 @@ export const columnAttention = cudaKernel<Inputs, ColumnAttentionAttrs>(
   ({ inputs, attrs, backend }) => {
     const call = callOf(backend, inputs, attrs);
     if (call === undefined) return contract.reference(inputs as unknown as ColumnAttentionInputs, attrs);
-    const { rows, queryHeads, tokens, dims, exact, numbers, masks } = call;
+    const { rows, queryHeads, tokens, dims, numbers, masks } = call;
     const out = backend.output(inputs.q.shape);
     const lse = backend.output(inputs.q.shape.slice(0, 3));
     const sides = sidesOf(backend, inputs, call, attrs.scale);
     const { q, k, v } = sides;
     const values = { q: q.planes, k: k.planes, v: v.planes, ...masks, out: out.address, lse: lse.address, ...numbers };
-    const { forward } = attentionShapes(rows * queryHeads, tokens, dims, exact);
-    backend.engine.launch(attentionKernels[`kvfold_column_attention_${exact ? "exact_" : ""}${dims}`], values, forward);
+    const { forward } = attentionShapes(rows * queryHeads, tokens, dims);
+    backend.engine.launch(attentionKernels[`kvfold_column_attention_${dims}`], values, forward);
     for (const side of [q, k, v]) side.release();
     return [out.info, lse.info];
   },
@@ -112,7 +115,7 @@ export const columnAttentionGradient = cudaKernel<GradientInputs, ColumnAttentio
     if (call === undefined) {
       return gradientContract.reference(inputs as unknown as ColumnAttentionGradientInputs, attrs) as tf.Tensor[];
     }
-    const { rows, queryHeads, kvHeads, tokens, headDim, dims, exact, numbers, masks } = call;
+    const { rows, queryHeads, kvHeads, tokens, headDim, dims, numbers, masks } = call;
     const { engine } = backend;
     const wanted = [inputs.q, inputs.k, inputs.v, ...(inputs.columnBias ? [inputs.columnBias] : [])];
     const gradients = wanted.map(({ shape }) => backend.output(shape));
@@ -124,7 +127,7 @@ export const columnAttentionGradient = cudaKernel<GradientInputs, ColumnAttentio
     const deltaShape = { grid: [Math.ceil(count / 8)], block: [256] } as const;
     engine.launch(queryDelta, { ...given, delta: delta.address, count, headDim }, deltaShape);
     const { q, k, v } = sidesOf(backend, inputs, call, attrs.scale);
-    const upstream = roundToPlanes(backend, dOut, count, { headDim, dims, factor: 1, exact });
+    const upstream = roundToPlanes(backend, dOut, count, { headDim, dims, factor: 1 });
     const planes = { q: q.planes, k: k.planes, v: v.planes, dOut: upstream.planes };
     const rest = { lse: backend.address(inputs.lse), delta: delta.address, dq, dk, dv, dBias: dBias ?? 0 };
     const values = { ...planes, ...masks, ...rest, ...numbers, scale: attrs.scale };
@@ -132,12 +135,8 @@ export const columnAttentionGradient = cudaKernel<GradientInputs, ColumnAttentio
       ["dq", queryHeads],
       ["dkv", kvHeads],
     ] as const) {
-      const { backward } = attentionShapes(rows * heads, tokens, dims, exact);
-      engine.launch(
-        gradientKernels[`kvfold_column_attention_${part}_${exact ? "exact_" : ""}${dims}`],
-        values,
-        backward,
-      );
+      const { backward } = attentionShapes(rows * heads, tokens, dims);
+      engine.launch(gradientKernels[`kvfold_column_attention_${part}_${dims}`], values, backward);
     }
     for (const side of [q, k, v, upstream]) side.release();
     engine.pool.give(delta);

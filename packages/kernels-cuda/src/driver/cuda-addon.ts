@@ -101,7 +101,18 @@ export interface CudaAddon {
     multiprocessors: number,
     sharedPerBlock: number,
     sharedPerMultiprocessor: number,
-  ): { readonly grid: number; readonly block: number; readonly sharedBytes: number; readonly partialFloats: number };
+  ): DecodePlan;
+  planPrefill(codec: number, dims: number): { readonly rows: number; readonly sharedBytes: number };
+  headPasses(codec: number, group: number): number;
+  entryLayout(
+    codec: number,
+    headDim: number,
+    pageSlots: number,
+    columns: number,
+    positionColumn: number,
+    untilColumn: number,
+    ringRows: number,
+  ): readonly number[];
   blockParts(format: number): BlockParts;
   planRmsNorm(rows: number, dim: number): { readonly threads: number; readonly stretches: number };
 }
@@ -124,4 +135,14 @@ export interface BlockParts {
   readonly bytes: number;
   /** Offset and bytes of each part, one after the other. */
   readonly parts: readonly number[];
+}
+
+/** Launches of decode attention and of what joins its partial results. */
+export interface DecodePlan {
+  readonly grid: number;
+  readonly block: number;
+  readonly sharedBytes: number;
+  readonly warps: number;
+  readonly mergeGrid: number;
+  readonly partialFloats: number;
 }

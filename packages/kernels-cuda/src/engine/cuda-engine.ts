@@ -178,7 +178,10 @@ export class CudaEngine {
   }
 
   /** What the kernels' headers say about launches and layouts. */
-  get plans(): Pick<CudaAddon, "planGemm" | "planDecodeAttention" | "blockParts" | "planRmsNorm"> {
+  get plans(): Pick<
+    CudaAddon,
+    "planGemm" | "planDecodeAttention" | "planPrefill" | "headPasses" | "entryLayout" | "blockParts" | "planRmsNorm"
+  > {
     return this.#addon;
   }
 

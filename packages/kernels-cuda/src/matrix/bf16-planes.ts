@@ -14,31 +14,24 @@ const kernel = deviceKernel("kvfold_bf16_planes", {
   factor: "float",
 });
 
-/** Vectors in bf16, and what that leaves of them as bf16 again: together 16 bits of each number. */
+/** Vectors in bf16. */
 export interface Planes {
   readonly planes: { readonly main: number; readonly rest: number };
   /** Gives the memory back. */
   release(): void;
 }
 
-/** Rounds `count` vectors of `headDim` float32 numbers, times `factor`, padded to `dims`; the rest only where `exact`. */
+/** Rounds `count` vectors of `headDim` float32 numbers, times `factor`, padded to `dims`. */
 export function roundToPlanes(
   backend: CudaBackend,
   x: number,
   count: number,
-  options: { readonly headDim: number; readonly dims: number; readonly factor: number; readonly exact: boolean },
+  options: { readonly headDim: number; readonly dims: number; readonly factor: number },
 ): Planes {
-  const { headDim, dims, factor, exact } = options;
+  const { dims } = options;
   const main = backend.scratch(2 * count * dims);
-  const rest = exact ? backend.scratch(2 * count * dims) : undefined;
-  const planes = { main: main.address, rest: rest?.address ?? 0 };
+  const planes = { main: main.address, rest: 0 };
   const shape = { grid: [Math.ceil((count * dims) / 1024)], block: [256] } as const;
-  backend.engine.launch(kernel, { x, ...planes, count, headDim, dims, factor }, shape);
-  return {
-    planes,
-    release: () => {
-      backend.engine.pool.give(main);
-      if (rest !== undefined) backend.engine.pool.give(rest);
-    },
-  };
+  backend.engine.launch(kernel, { x, ...planes, count, ...options }, shape);
+  return { planes, release: () => backend.engine.pool.give(main) };
 }

@@ -2,6 +2,7 @@
 #include "../../kernels/args/decode-attention.h"
 #include "../../kernels/args/gemm.h"
 #include "../../kernels/args/packed-linear.h"
+#include "../../kernels/args/prefill-attention.h"
 #include "../../kernels/args/rms-norm.h"
 #include "../entry-point.h"
 #include "../napi-args.h"
@@ -40,6 +41,8 @@ napi_value PlanDecodeAttention(napi_env env, napi_callback_info info) {
   setNumber(env, result, "grid", plan.grid);
   setNumber(env, result, "block", plan.block);
   setNumber(env, result, "sharedBytes", plan.sharedBytes);
+  setNumber(env, result, "warps", plan.warps);
+  setNumber(env, result, "mergeGrid", plan.mergeGrid);
   const uint64_t floats = decodePartialFloats(plan, codec, values[1], static_cast<uint64_t>(values[2]), values[3]);
   setNumber(env, result, "partialFloats", static_cast<double>(floats));
   return result;
@@ -75,8 +78,46 @@ napi_value PlanRmsNorm(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/** entryLayout(codec, headDim, pageSlots, columns, positionColumn, untilColumn, ringRows): the struct's numbers, in order. */
+napi_value EntryLayoutOf(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  int32_t values[7];
+  for (int i = 0; i < 7; i++) values[i] = static_cast<int32_t>(args.number(i));
+  args.require(values[0] >= 0 && values[0] < entryCodecCount && values[1] > 0 && values[2] > 0 && values[3] >= 0 && values[6] >= 0,
+               "no such layout of entries");
+  napi_value list;
+  if (!args.ok() || napi_create_array(env, &list) != napi_ok) return nullptr;
+  const EntryLayout layout = entryLayout(static_cast<EntryCodec>(values[0]), values[1], values[2], values[3], values[4], values[5], values[6]);
+  constexpr uint32_t count = sizeof layout / sizeof(int32_t);
+  for (uint32_t i = 0; i < count; i++) napi_set_element(env, list, i, toNumber(env, reinterpret_cast<const int32_t*>(&layout)[i]));
+  return list;
+}
+
+/** planPrefill(codec, dims): queries of a block and its shared memory. */
+napi_value PlanPrefill(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int32_t codec = static_cast<int32_t>(args.size(0, entryCodecCount - 1));
+  const int32_t dims = static_cast<int32_t>(args.size(1, 256));
+  napi_value result;
+  if (!args.ok() || napi_create_object(env, &result) != napi_ok) return nullptr;
+  setNumber(env, result, "rows", prefillRows(dims));
+  setNumber(env, result, "sharedBytes", prefillSharedBytes(static_cast<EntryCodec>(codec), dims));
+  return result;
+}
+
+/** headPasses(codec, group): how often decode attention reads a lane for so many query heads. */
+napi_value HeadPasses(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int32_t codec = static_cast<int32_t>(args.size(0, entryCodecCount - 1));
+  const int32_t group = static_cast<int32_t>(args.size(1, 1 << 16));
+  return args.ok() ? toNumber(env, headPasses(static_cast<EntryCodec>(codec), group)) : nullptr;
+}
+
 constexpr EntryPoint entries[] = {{"planGemm", PlanGemm},
                                   {"planDecodeAttention", PlanDecodeAttention},
+                                  {"entryLayout", EntryLayoutOf},
+                                  {"planPrefill", PlanPrefill},
+                                  {"headPasses", HeadPasses},
                                   {"blockParts", BlockPartsOf},
                                   {"planRmsNorm", PlanRmsNorm}};
 

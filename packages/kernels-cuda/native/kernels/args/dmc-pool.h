@@ -4,7 +4,7 @@
 
 namespace kvfold {
 
-/** Longest window that the kernels take; a window of all tokens goes another way. */
+/** Longest window that these kernels take; averages without a window are made by the `scan` ones below. */
 constexpr int32_t mostPoolWindow = 32;
 /** Tokens of a block. */
 constexpr int32_t poolTokens = 64;
@@ -46,5 +46,32 @@ struct DmcPoolGradientArgs {
   int32_t width;
   int32_t window;
 };
+
+/**
+ * The same without a window: one thread goes through the tokens of a lane for one channel. `kvfold_dmc_pool_scan` takes
+ * `DmcPoolArgs`. Grid `[ceil(width / poolScanThreads), lanes]`, block `poolScanThreads`.
+ *
+ * The gradient in three kernels, one behind the other: `kvfold_dmc_pool_scan_dots` (grid `ceil(lanes * T / 8)`, block 256): how
+ * each token's average pulls its weight; `kvfold_dmc_pool_scan_back` (grid and block of the forward pass): sums from the last
+ * token on; `kvfold_dmc_pool_scan_gradient` (grid `ceil(lanes * T / 8)`, block 256).
+ */
+struct DmcPoolScanGradientArgs {
+  uint64_t items;    // float32 [lanes, T, width]
+  uint64_t alpha;    // float32 [lanes, T]
+  uint64_t omega;    // float32 [lanes, T]
+  uint64_t pooled;   // float32 [lanes, T, width], of the forward pass
+  uint64_t z;        // float32 [lanes, T], of the forward pass
+  uint64_t dPooled;  // float32 [lanes, T, width]
+  uint64_t dZ;       // float32 [lanes, T]
+  uint64_t pulls;    // float32 [lanes, T], scratch
+  uint64_t dItems;   // float32 [lanes, T, width], written
+  uint64_t dAlpha;   // float32 [lanes, T], written
+  uint64_t dOmega;   // float32 [lanes, T], written
+  int32_t lanes;
+  int32_t tokens;
+  int32_t width;
+};
+
+constexpr unsigned poolScanThreads = 64;
 
 }  // namespace kvfold

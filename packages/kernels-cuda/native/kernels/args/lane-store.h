@@ -26,7 +26,7 @@ constexpr int32_t tileEntries = 16;
 constexpr int32_t headSizes[] = {32, 64, 96, 128, 256};
 
 /** Floats of a key in memory, or 0 when the head is too large. */
-KVFOLD_ANYWHERE constexpr int32_t paddedHead(int32_t headDim) {
+constexpr int32_t paddedHead(int32_t headDim) {
   for (int32_t size : headSizes) {
     if (headDim <= size) return size;
   }

@@ -35,30 +35,32 @@ class FloatDecoder {
     for (int first = 0; first < tileEntries; first += rows) {
       const int entry = first + row_;
       const float* key = reinterpret_cast<const float*>(stream.entries(stage)) + entry * 2 * dims;
-      float k[values], v[values];
-      KVFOLD_UNROLL
-      for (int i = 0; i < values; i += 4) {
-        const float4 keys = *reinterpret_cast<const float4*>(key + dimOf(i));
-        const float4 more = *reinterpret_cast<const float4*>(key + dims + dimOf(i));
-        k[i] = keys.x, k[i + 1] = keys.y, k[i + 2] = keys.z, k[i + 3] = keys.w;
-        v[i] = more.x, v[i + 1] = more.y, v[i + 2] = more.z, v[i + 3] = more.w;
-      }
+      float weights[heads], numbers[values];
+      readQuads(key, numbers);
       const bool seen = isVisible(args_, note, stream.positions(stage), stream.untils(stage), entry);
       KVFOLD_UNROLL
       for (int head = 0; head < heads; head++) {
         float score = 0;
         KVFOLD_UNROLL
-        for (int i = 0; i < values; i++) score += q_[head][i] * k[i];
+        for (int i = 0; i < values; i++) score += q_[head][i] * numbers[i];
         KVFOLD_UNROLL
         for (int step = 1; step < perEntry; step *= 2) score += __shfl_xor_sync(wholeWarp, score, step);
         if (!seen) score = hiddenScore;
         if (args_.scores != 0) keepScore(note, head, entry, score);
         const float peak = fmaxf(peak_[head], score);
-        const float factor = exp2Fast(peak_[head] - peak), weight = seen ? exp2Fast(score - peak) : 0;
+        const float factor = exp2Fast(peak_[head] - peak);
+        weights[head] = seen ? exp2Fast(score - peak) : 0;
         peak_[head] = peak;
-        total_[head] = total_[head] * factor + weight;
+        total_[head] = total_[head] * factor + weights[head];
         KVFOLD_UNROLL
-        for (int i = 0; i < values; i++) sums_[head][i] = sums_[head][i] * factor + weight * v[i];
+        for (int i = 0; i < values; i++) sums_[head][i] *= factor;
+      }
+      // the value takes the registers of the key
+      readQuads(key + dims, numbers);
+      KVFOLD_UNROLL
+      for (int head = 0; head < heads; head++) {
+        KVFOLD_UNROLL
+        for (int i = 0; i < values; i++) sums_[head][i] += weights[head] * numbers[i];
       }
     }
   }
@@ -98,6 +100,14 @@ class FloatDecoder {
   static constexpr int perEntry = dims / 4 % 16 == 0 ? 16 : 8;
   static constexpr int rows = 32 / perEntry;
   static constexpr int values = dims / perEntry;
+
+  KVFOLD_DEVICE void readQuads(const float* from, float (&to)[values]) const {
+    KVFOLD_UNROLL
+    for (int i = 0; i < values; i += 4) {
+      const float4 quad = *reinterpret_cast<const float4*>(from + dimOf(i));
+      to[i] = quad.x, to[i + 1] = quad.y, to[i + 2] = quad.z, to[i + 3] = quad.w;
+    }
+  }
 
   KVFOLD_DEVICE int dimOf(int i) const { return (i / 4 * perEntry + part_) * 4 + i % 4; }
 

@@ -53,9 +53,11 @@ constexpr int mostJoinedInPlace = 4;
 template <int heads, int dims>
 KVFOLD_DEVICE void joinFew(const DecodeAttentionArgs& args, int lane, const LaneWorkers& workers) {
   using Slot = PartialSlot<heads, dims>;
-  constexpr int quads = heads * dims / 128, perHead = dims / 4;
+  // four floats a lane; few of them a turn, for the caller's numbers stay in registers
+  constexpr int quads = heads * dims / 128, turn = quads % 4 == 0 ? 4 : quads % 3 == 0 ? 3 : quads, perHead = dims / 4;
   const int thread = threadIdx.x & 31, ownHead = thread % heads;
   const LaneHeads own = headsOf<heads>(args, lane);
+  // peaks become what a partial result is multiplied by
   float peaks[mostJoinedInPlace], totals[mostJoinedInPlace], peak = hiddenScore, total = 0;
   KVFOLD_UNROLL
   for (int i = 0; i < mostJoinedInPlace; i++) {
@@ -67,29 +69,34 @@ KVFOLD_DEVICE void joinFew(const DecodeAttentionArgs& args, int lane, const Lane
   KVFOLD_UNROLL
   for (int i = 0; i < mostJoinedInPlace; i++) total += totals[i] * exp2Fast(peaks[i] - peak);
   const float share = total > 0 ? __fdividef(1, total) : 0;
-  float4 sums[quads];
   KVFOLD_UNROLL
-  for (int j = 0; j < quads; j++) sums[j] = make_float4(0, 0, 0, 0);
-  KVFOLD_UNROLL
-  for (int i = 0; i < mostJoinedInPlace; i++) {
-    if (i >= workers.count()) continue;
-    const float factor = exp2Fast(peaks[i] - peak) * share;
-    const float4* from = reinterpret_cast<const float4*>(Slot(args, workers.first + i, lane).data);
+  for (int i = 0; i < mostJoinedInPlace; i++) peaks[i] = exp2Fast(peaks[i] - peak) * share;
+  KVFOLD_UNROLL_BY(1)
+  for (int first = 0; first < quads; first += turn) {
+    float4 sums[turn];
     KVFOLD_UNROLL
-    for (int j = 0; j < quads; j++) {
-      const float own = __shfl_sync(wholeWarp, factor, (j * 32 + thread) / perHead);
-      const float4 part = __ldcg(from + j * 32 + thread);
-      sums[j] = make_float4(sums[j].x + own * part.x, sums[j].y + own * part.y, sums[j].z + own * part.z, sums[j].w + own * part.w);
+    for (int j = 0; j < turn; j++) sums[j] = make_float4(0, 0, 0, 0);
+    KVFOLD_UNROLL
+    for (int i = 0; i < mostJoinedInPlace; i++) {
+      if (i >= workers.count()) continue;
+      const float4* from = reinterpret_cast<const float4*>(Slot(args, workers.first + i, lane).data);
+      KVFOLD_UNROLL
+      for (int j = 0; j < turn; j++) {
+        const int place = (first + j) * 32 + thread;
+        const float own = __shfl_sync(wholeWarp, peaks[i], place / perHead);
+        const float4 part = __ldcg(from + place);
+        sums[j] = make_float4(sums[j].x + own * part.x, sums[j].y + own * part.y, sums[j].z + own * part.z, sums[j].w + own * part.w);
+      }
     }
-  }
-  KVFOLD_UNROLL
-  for (int j = 0; j < quads; j++) {
-    const int head = (j * 32 + thread) / perHead, dim = (j * 32 + thread) % perHead * 4;
-    float* out = at<float>(args.out) + (own.first + head) * args.store.layout.headDim + dim;
-    const float values[4] = {sums[j].x, sums[j].y, sums[j].z, sums[j].w};
     KVFOLD_UNROLL
-    for (int i = 0; i < 4; i++) {
-      if (head < own.count && dim + i < args.store.layout.headDim) out[i] = values[i];
+    for (int j = 0; j < turn; j++) {
+      const int head = ((first + j) * 32 + thread) / perHead, dim = ((first + j) * 32 + thread) % perHead * 4;
+      float* out = at<float>(args.out) + (own.first + head) * args.store.layout.headDim + dim;
+      const float values[4] = {sums[j].x, sums[j].y, sums[j].z, sums[j].w};
+      KVFOLD_UNROLL
+      for (int i = 0; i < 4; i++) {
+        if (head < own.count && dim + i < args.store.layout.headDim) out[i] = values[i];
+      }
     }
   }
   if (thread < own.count) writeLse(args, own.first + thread, peak, total);

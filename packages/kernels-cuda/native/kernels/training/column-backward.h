@@ -116,32 +116,41 @@ KVFOLD_DEVICE void columnKeyGradient(const ColumnAttentionGradientArgs& args) {
     const unsigned char* queries = stageAt(stage);
     const int64_t base = (headBase + stage / each) * args.tokens;
     const int query = (begin + stage % each) * columnStage;
-    float weights[columnStage / 8][4] = {}, pulls[columnStage / 8][4] = {};
-    // rows are keys, columns are queries
+    // rows are keys, columns are queries; values first, so that few sums are in registers at once
+    float weights[columnStage / 8][4] = {};
     productOfVectors<dims, exact>(shared, warpRow, queries, weights);
-    productOfVectors<dims, exact>(shared + Owned::bytes, warpRow, queries + Stage::bytes, pulls);
     const bool open = mask.isOpen(query, columnStage, own, 16);
     KVFOLD_UNROLL
     for (int j = 0; j < columnStage / 8; j++) {
       KVFOLD_UNROLL
       for (int side = 0; side < 2; side++) {
-        const int column = query + 8 * j + 2 * t + side;
-        const bool real = column < args.tokens;
-        const float lse = real ? at<const float>(args.lse)[base + column] * log2OfE : 0;
-        const float delta = real ? at<const float>(args.delta)[base + column] : 0;
-        const int start = mask.startOf(column);
+        const int column = query + 8 * j + 2 * t + side, start = mask.startOf(column);
+        const float lse = column < args.tokens ? at<const float>(args.lse)[base + column] * log2OfE : 0;
         KVFOLD_UNROLL
         for (int half = 0; half < 2; half++) {
           const int key = own + g + 8 * half, i = 2 * half + side;
           const bool biased = open || mask.isBiased(column, key), seen = open || mask.sees(column, start, key);
-          const float p = seen ? exp2Fast(weights[j][i] + (biased ? ownBias[half] : 0) - lse) : 0;
-          weights[j][i] = p;
-          pulls[j][i] = p * (pulls[j][i] - delta);
-          if (biased) biasSums[half] += pulls[j][i];
+          weights[j][i] = seen ? exp2Fast(weights[j][i] + (biased ? ownBias[half] : 0) - lse) : 0;
         }
       }
     }
     weightedVectors<dims, exact>(weights, queries + Stage::bytes, valueSums);
+    float pulls[columnStage / 8][4] = {};
+    productOfVectors<dims, exact>(shared + Owned::bytes, warpRow, queries + Stage::bytes, pulls);
+    KVFOLD_UNROLL
+    for (int j = 0; j < columnStage / 8; j++) {
+      KVFOLD_UNROLL
+      for (int side = 0; side < 2; side++) {
+        const int column = query + 8 * j + 2 * t + side;
+        const float delta = column < args.tokens ? at<const float>(args.delta)[base + column] : 0;
+        KVFOLD_UNROLL
+        for (int half = 0; half < 2; half++) {
+          const int i = 2 * half + side;
+          pulls[j][i] = weights[j][i] * (pulls[j][i] - delta);
+          if (open || mask.isBiased(column, own + g + 8 * half)) biasSums[half] += pulls[j][i];
+        }
+      }
+    }
     weightedVectors<dims, exact>(pulls, queries, keySums);
     __syncthreads();
     if (stages == 1) copyStage(stage + 1);

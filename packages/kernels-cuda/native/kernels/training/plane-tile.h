@@ -60,7 +60,8 @@ template <int dims, bool exact>
 KVFOLD_DEVICE void productOfVectors(const unsigned char* owned, int row, const unsigned char* stage, float (&sums)[columnStage / 8][4]) {
   using Owned = PlaneTile<columnTile, dims, exact>;
   using Stage = PlaneTile<columnStage, dims, exact>;
-  KVFOLD_UNROLL
+  // by twos: the sums of the caller fill the registers, and factors that are loaded early would push them out
+  KVFOLD_UNROLL_BY(2)
   for (int step = 0; step < dims / 16; step++) {
     uint32_t a[4], rest[4];
     Owned::left(owned, 0, row, step, a);
