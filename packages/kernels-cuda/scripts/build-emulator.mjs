@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { compileSources, findCompiler, newerThan, run } from "./compile.mjs";
 import { emulatorFlags, kernelSources, packageFolder, sourcesIn } from "./sources.mjs";
 
+const require = createRequire(import.meta.url);
 const target = join(packageFolder, "build", "emulated-driver.node");
 const lock = join(packageFolder, "build", "emulator.lock");
 const compiler = findCompiler();
@@ -14,7 +15,7 @@ if (process.platform !== "linux" || compiler === undefined) {
   await takeLock();
   try {
     const sources = [...sourcesIn("driver-emulator", /\.cc$/), ...sourcesIn("emulator", /\.cc$/), ...kernelSources()];
-    const include = createRequire(import.meta.url)("node-api-headers").include_dir;
+    const include = require("node-api-headers").include_dir;
     const flags = [...emulatorFlags, "-DNAPI_VERSION=8", "-isystem", include];
     const folder = join(packageFolder, "build", "emulator");
     const { objects } = await compileSources({ compiler, folder, flags, sources });

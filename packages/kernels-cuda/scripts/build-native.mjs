@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { compileSources, findCompiler, newerThan } from "./compile.mjs";
 import { addonFlags, addonHash, packageFolder, sourcesIn } from "./sources.mjs";
 
+const require = createRequire(import.meta.url);
 const platform = `${process.platform}-${process.arch}`;
 const binary = `${platform}/kernels-cuda.node`;
 const prebuilt = join(packageFolder, "prebuilds", binary);
@@ -34,7 +35,7 @@ if (process.platform !== "linux" || compiler === undefined) {
 }
 
 const start = Date.now();
-const include = createRequire(import.meta.url)("node-api-headers").include_dir;
+const include = require("node-api-headers").include_dir;
 const { objects } = await compileSources({
   compiler,
   folder: join(packageFolder, "build", "objects"),

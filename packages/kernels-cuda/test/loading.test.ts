@@ -8,6 +8,10 @@ import { openDriver } from "../src/driver/open-driver.js";
 import { loadEmulator } from "./emulated-driver.js";
 
 const emulator = loadEmulator();
+const { findCompiler } = (await import(new URL("../scripts/compile.mjs", import.meta.url).href)) as {
+  findCompiler(): string | undefined;
+};
+const compiler = findCompiler() ?? "";
 const reasonOf = (path: string, minimum = 13_000) => (openDriver(minimum, path) as { reason?: string }).reason;
 
 describe.skipIf(emulator === undefined)("loading the driver", () => {
@@ -22,7 +26,9 @@ describe.skipIf(emulator === undefined)("loading the driver", () => {
   function library(name: string, source: string): string {
     const path = join(folder, `${name}.so`);
     writeFileSync(`${path}.c`, source);
-    const { status, stderr } = spawnSync("cc", ["-shared", "-fPIC", "-o", path, `${path}.c`], { encoding: "utf8" });
+    const { status, stderr } = spawnSync(compiler, ["-shared", "-fPIC", "-o", path, "-x", "c", `${path}.c`], {
+      encoding: "utf8",
+    });
     if (status !== 0) throw new Error(stderr);
     return path;
   }

@@ -37,7 +37,11 @@ export interface Trace {
 export function play(options: StoreOptions, acts: readonly Act[]): Trace {
   const made =
     tf.getBackend() === "cuda" ? new CudaStore(options, tf.backend() as CudaBackend) : new ReferenceStore(options);
-  return tf.tidy(() => playOn(made, options, acts));
+  const traces: Trace[] = [];
+  tf.tidy(() => {
+    traces.push(playOn(made, options, acts));
+  });
+  return traces[0] as Trace;
 }
 
 function playOn(store: LayerStore, options: StoreOptions, acts: readonly Act[]): Trace {
@@ -49,7 +53,8 @@ function playOn(store: LayerStore, options: StoreOptions, acts: readonly Act[]):
   const trace: { lengths: (readonly number[])[]; values: Float32Array[] } = { lengths: [], values: [] };
   let starts = new Array<number>(options.rows).fill(0);
   let saved: { readonly snapshot: ReturnType<LayerStore["snapshot"]>; readonly starts: number[] } | undefined;
-  const tensor = (sizes: number[]) => tf.tensor(random.normals(tf.util.sizeFromShape(sizes)), sizes) as tf.Tensor4D;
+  const tensor = (sizes: number[]) =>
+    tf.tensor(random.normals(tf.util.sizeFromShape(sizes)), sizes as [number]) as tf.Tensor as tf.Tensor4D;
   for (const act of acts) {
     if ("tokens" in act) {
       const { tokens } = act;
@@ -110,22 +115,22 @@ function writeOf({ shape, traits }: StoreOptions, step: Step, random: Random): W
   const sizes = [step.rows.length, shape.kvHeads, step.tokens];
   const count = tf.util.sizeFromShape(sizes);
   if (traits.mergeWindow !== undefined) {
-    const merge = tf.tensor(random.integers(count, 0, 2), sizes, "float32") as tf.Tensor3D;
+    const merge = tf.tensor(random.integers(count, 0, 2), sizes as [number], "float32") as tf.Tensor as tf.Tensor3D;
     const omega = tf.tensor(
       Float32Array.from(random.normals(count), (x) => 0.1 + Math.abs(x)),
-      sizes,
-    ) as tf.Tensor3D;
+      sizes as [number],
+    ) as tf.Tensor as tf.Tensor3D;
     return { op: "merge", merge, omega };
   }
   if (!traits.columns.includes("until")) return { op: "append" };
   const until = Int32Array.from(random.integers(count, 8, 60));
-  return { op: "append", until: tf.tensor(until, sizes, "int32") as tf.Tensor3D };
+  return { op: "append", until: tf.tensor(until, sizes as [number], "int32") as tf.Tensor as tf.Tensor3D };
 }
 
 function dropOf(drop: DropOf, store: LayerStore, step: Step, { shape }: StoreOptions, random: Random): DropOp {
   if (drop.op === "drop-range") return drop;
   const slots = Math.max(...store.laneLengths());
   const sizes = [step.rows.length, shape.kvHeads, slots];
-  const scores = tf.tensor(random.normals(tf.util.sizeFromShape(sizes)), sizes) as tf.Tensor3D;
+  const scores = tf.tensor(random.normals(tf.util.sizeFromShape(sizes)), sizes as [number]) as tf.Tensor as tf.Tensor3D;
   return { ...drop, scores } as DropOp;
 }

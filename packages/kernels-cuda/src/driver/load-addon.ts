@@ -18,7 +18,7 @@ let loaded: CudaAddon | undefined;
 const answers = new Map<string, string | undefined>();
 
 /** Path of the addon for this machine: a local build (`npm run build:native`) before the committed prebuild. */
-export function addonPath(platform = `${process.platform}-${process.arch}`): string | undefined {
+function addonPath(platform = `${process.platform}-${process.arch}`): string | undefined {
   return ["build", "prebuilds"]
     .map((folder) => packageFile(`${folder}/${platform}/kernels-cuda.node`))
     .find((path) => existsSync(path));

@@ -23,7 +23,7 @@ export interface NoDriver {
 }
 
 /** `13000` as `13.0`. */
-export function versionText(version: number): string {
+function versionText(version: number): string {
   return `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
 }
 
