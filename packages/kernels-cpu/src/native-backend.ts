@@ -156,7 +156,7 @@ export class NativeBackend extends MathBackendCPU implements ReadIntoBackend {
   }
 
   /** The plain array that a few JavaScript kernels leave; its memory has no address that a recording could keep. */
-  #plain(values: tf.BackendValues): ArrayLike<number> {
+  #plain(values: tf.BackendValues | undefined): ArrayLike<number> {
     this.recorder.refuse("it reads what a JavaScript kernel left as a plain array");
     return values as ArrayLike<number>;
   }
