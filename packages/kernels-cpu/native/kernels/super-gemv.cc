@@ -178,7 +178,7 @@ void code(const float* x, const SuperLayout& layout, uint8_t* row) {
   }
 }
 
-#define KVFOLD_SUPER(format) {nullptr, gemv<WeightFormat::format, 2>, gemv<WeightFormat::format, 3>}
+#define KVFOLD_SUPER(format) {gemv<WeightFormat::format, 1>, gemv<WeightFormat::format, 2>, gemv<WeightFormat::format, 3>}
 #define KVFOLD_CODE code
 #else
 #define KVFOLD_SUPER(format) {nullptr, nullptr, nullptr}

@@ -1,8 +1,9 @@
 // Weights in blocks of 256 (q4_k, q6_k) times one row of coded activations: a block's products are whole numbers to its end.
 //
-// The 256 activations of a block share a scale: x = scale Q with whole numbers Q of 16 or 24 bits, in two or three digits of
-// base 256 from -128 to 127. The scales of a block's parts are whole numbers too, so that the sums of each digit stay exact
-// in 32 bits, and only the block's sum is made a float: a fifth fewer operations than a scale for every part.
+// The 256 activations of a block share a scale: x = scale Q with whole numbers Q of 8, 16 or 24 bits, in one to three digits
+// of base 256 from -128 to 127 (one is what llama.cpp does for these formats). The scales of a block's parts are whole
+// numbers too, so that the sums of each digit stay exact in 32 bits, and only the block's sum is made a float: a third fewer
+// operations than a scale for every part.
 #pragma once
 #include "coded-gemv.h"
 

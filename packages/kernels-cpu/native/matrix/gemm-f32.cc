@@ -14,7 +14,7 @@ namespace {
 
 // A strip of A of this depth (14 x 384 floats, 21 KB) stays in the first-level cache while strips of B stream past it.
 constexpr int64_t blockDepth = gemmBlockDepth;
-// Packed copies of one block: A up to 3 MB in all, B up to 6 MB; threads have two of each.
+// Packed copies of one block: A up to 3 MB in all, B up to 6 MB.
 constexpr int64_t blockRows = 2016;
 constexpr int64_t blockColumns = 4096;
 // One piece of work: this many columns of packed B (at most 1 MB) are used by several strips of A from the second level.
@@ -37,75 +37,56 @@ struct Operands {
 };
 
 struct Block {
-  const GemmF32Kernels* kernels;
-  const Operands* operands;
+  const GemmF32Kernels& kernels;
+  const Operands& operands;
   int64_t row, rows, column, columns, k, depth;
   float* packedA;
   float* packedB;
 
-  int64_t stripsA() const { return (rows + kernels->rows - 1) / kernels->rows; }
-  int64_t stripsB() const { return (columns + kernels->columns - 1) / kernels->columns; }
-  float* stripA(int64_t i) const { return packedA + i * kernels->rows * depth; }
-  float* stripB(int64_t j) const { return packedB + j * kernels->columns * depth; }
+  int64_t stripsA() const { return (rows + kernels.rows - 1) / kernels.rows; }
+  int64_t stripsB() const { return (columns + kernels.columns - 1) / kernels.columns; }
+  float* stripA(int64_t i) const { return packedA + i * kernels.rows * depth; }
+  float* stripB(int64_t j) const { return packedB + j * kernels.columns * depth; }
 
   void packStripA(int64_t i) const {
-    const int64_t first = i * kernels->rows;
-    kernels->packA(operands->a, row + first, smaller(kernels->rows, rows - first), k, depth, stripA(i));
-    if (operands->round) kernels->roundToBf16(stripA(i), kernels->rows * depth);
+    const int64_t first = i * kernels.rows;
+    kernels.packA(operands.a, row + first, smaller(kernels.rows, rows - first), k, depth, stripA(i));
+    if (operands.round) kernels.roundToBf16(stripA(i), kernels.rows * depth);
   }
   void packStripB(int64_t j) const {
-    const int64_t first = j * kernels->columns;
-    const StripSource& b = operands->b;
-    b.pack(b.context, *kernels, k, depth, column + first, smaller(kernels->columns, columns - first), stripB(j));
-    if (operands->round) kernels->roundToBf16(stripB(j), kernels->columns * depth);
+    const int64_t first = j * kernels.columns;
+    const StripSource& b = operands.b;
+    b.pack(b.context, kernels, k, depth, column + first, smaller(kernels.columns, columns - first), stripB(j));
+    if (operands.round) kernels.roundToBf16(stripB(j), kernels.columns * depth);
   }
   /** Tiles of one strip of A against the strips `[begin, end)` of B. */
   void multiply(int64_t i, int64_t begin, int64_t end, float* c, int64_t stride) const {
-    const int64_t top = i * kernels->rows;
+    const int64_t top = i * kernels.rows;
     for (int64_t j = begin; j < end; j++) {
-      const int64_t left = j * kernels->columns;
-      kernels->tile(stripA(i), stripB(j), depth, c + (row + top) * stride + column + left, stride,
-                   smaller(kernels->rows, rows - top), smaller(kernels->columns, columns - left), k > 0);
+      const int64_t left = j * kernels.columns;
+      kernels.tile(stripA(i), stripB(j), depth, c + (row + top) * stride + column + left, stride,
+                   smaller(kernels.rows, rows - top), smaller(kernels.columns, columns - left), k > 0);
     }
   }
 };
 
-/** Floats of the packed copies of the largest block. */
-struct PackedSizes {
-  int64_t a, b;
-  PackedSizes(const GemmF32Kernels& kernels, int64_t m, int64_t n, int64_t k)
-      : a(roundUp(smaller(m, blockRows), kernels.rows) * smaller(k, blockDepth)),
-        b(roundUp(smaller(n, blockColumns), kernels.columns) * smaller(k, blockDepth)) {}
-};
-
-/** Bytes of the packed copies: `copies` of each side. */
-int64_t packedBytes(const GemmF32Kernels& kernels, int64_t m, int64_t n, int64_t k, int copies) {
-  const PackedSizes sizes(kernels, m, n, k);
-  return copies * (sizes.a + sizes.b) * 4;
+int64_t packedBytes(const GemmF32Kernels& kernels, int64_t m, int64_t n, int64_t k) {
+  const int64_t depth = smaller(k, blockDepth);
+  return (roundUp(smaller(m, blockRows), kernels.rows) + roundUp(smaller(n, blockColumns), kernels.columns)) * depth * 4;
 }
 
-/** With several blocks one is packed while the one before is multiplied. */
-int copiesOf(int64_t m, int64_t n, int64_t k) { return m > blockRows || n > blockColumns || k > blockDepth ? 2 : 1; }
-
-/**
- * Visits the blocks of a product; for each output block the depth is cut in the same way whatever the threads. Neighbours
- * have packed copies of their own where there are two.
- */
+/** Visits the blocks of a product; for each output block the depth is cut in the same way whatever the threads. */
 template <class Visit>
-void eachBlock(const GemmF32Kernels& kernels, const Operands& operands, int64_t m, int64_t n, int64_t k, int copies,
-               float* packed, Visit&& visit) {
-  const PackedSizes sizes(kernels, m, n, k);
-  float* const packedA = packed + copies * sizes.b;
-  int64_t blocksOfA = 0, blocksOfB = 0;
+void eachBlock(const GemmF32Kernels& kernels, const Operands& operands, int64_t m, int64_t n, int64_t k, float* packed,
+               Visit&& visit) {
   for (int64_t column = 0; column < n; column += blockColumns) {
     const int64_t columns = smaller(blockColumns, n - column);
-    for (int64_t at = 0; at < k; at += blockDepth, blocksOfB++) {
+    for (int64_t at = 0; at < k; at += blockDepth) {
       const int64_t depth = smaller(blockDepth, k - at);
-      for (int64_t row = 0; row < m; row += blockRows, blocksOfA++) {
+      for (int64_t row = 0; row < m; row += blockRows) {
         const int64_t rows = smaller(blockRows, m - row);
-        visit(Block{&kernels, &operands, row, rows, column, columns, at, depth, packedA + blocksOfA % copies * sizes.a,
-                    packed + blocksOfB % copies * sizes.b},
-              row == 0);
+        float* packedA = packed + roundUp(columns, kernels.columns) * depth;
+        visit(Block{kernels, operands, row, rows, column, columns, at, depth, packedA, packed}, row == 0);
       }
     }
   }
@@ -113,7 +94,7 @@ void eachBlock(const GemmF32Kernels& kernels, const Operands& operands, int64_t 
 
 void multiplyAlone(const GemmF32Kernels& kernels, const Operands& operands, float* c, int64_t m, int64_t n, int64_t k,
                    float* packed) {
-  eachBlock(kernels, operands, m, n, k, 1, packed, [&](const Block& block, bool newB) {
+  eachBlock(kernels, operands, m, n, k, packed, [&](const Block& block, bool newB) {
     if (newB) {
       for (int64_t j = 0; j < block.stripsB(); j++) block.packStripB(j);
     }
@@ -124,38 +105,31 @@ void multiplyAlone(const GemmF32Kernels& kernels, const Operands& operands, floa
   });
 }
 
-/** Multiplies a block that is packed and packs the next one, as one job; either may be absent. */
-void blockAndNext(const Block* block, const Block* next, bool newB, float* c, int64_t n) {
-  const int64_t columns = block == nullptr ? 1 : block->kernels->columns;
-  const int64_t stripsEach = pieceColumns / columns;
-  const int64_t stripsA = block == nullptr ? 0 : block->stripsA(), stripsB = block == nullptr ? 0 : block->stripsB();
-  const int64_t products = (stripsB + stripsEach - 1) / stripsEach * stripsA;
-  const int64_t packB = next != nullptr && newB ? next->stripsB() : 0, packA = next == nullptr ? 0 : next->stripsA();
-  parallelFor(products + packB + packA, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      if (i < products) {
-        // neighbouring products share their part of B
-        const int64_t first = i / stripsA * stripsEach;
-        block->multiply(i % stripsA, first, smaller(first + stripsEach, stripsB), c, n);
-      } else if (i < products + packB) {
-        next->packStripB(i - products);
-      } else {
-        next->packStripA(i - products - packB);
-      }
-    }
-  });
-}
-
 void multiplyTogether(const GemmF32Kernels& kernels, const Operands& operands, float* c, int64_t m, int64_t n, int64_t k,
                       float* packed) {
-  Block last = {};
-  bool any = false;
-  eachBlock(kernels, operands, m, n, k, copiesOf(m, n, k), packed, [&](const Block& block, bool newB) {
-    blockAndNext(any ? &last : nullptr, &block, newB, c, n);
-    last = block;
-    any = true;
+  eachBlock(kernels, operands, m, n, k, packed, [&](const Block& block, bool newB) {
+    const int64_t stripsA = block.stripsA();
+    const int64_t stripsB = block.stripsB();
+    const int64_t packB = newB ? stripsB : 0;
+    parallelFor(packB + stripsA, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        if (i < packB) {
+          block.packStripB(i);
+        } else {
+          block.packStripA(i - packB);
+        }
+      }
+    });
+    const int64_t stripsEach = pieceColumns / kernels.columns;
+    const int64_t groups = (stripsB + stripsEach - 1) / stripsEach;
+    // Neighbouring items share their part of B.
+    parallelFor(groups * stripsA, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t item = begin; item < end; item++) {
+        const int64_t first = item / stripsA * stripsEach;
+        block.multiply(item % stripsA, first, smaller(first + stripsEach, stripsB), c, n);
+      }
+    });
   });
-  blockAndNext(&last, nullptr, false, c, n);
 }
 
 void packMatrix(const void* context, const GemmF32Kernels& kernels, int64_t k, int64_t depth, int64_t column,
@@ -197,7 +171,7 @@ void setMatmulPrecision(MatmulPrecision chosen) { precision.store(chosen, std::m
 
 bool gemmF32From(const MatrixF32& a, const StripSource& b, float* c, int64_t m, int64_t n, int64_t k) {
   const GemmF32Kernels& kernels = *kvfold::kernels().gemmF32;
-  Scratch packed(packedBytes(kernels, m, n, k, copiesOf(m, n, k)));
+  Scratch packed(packedBytes(kernels, m, n, k));
   if (packed.ok()) multiplyTogether(kernels, {a, b, false}, c, m, n, k, packed.as<float>());
   return packed.ok();
 }
@@ -211,13 +185,14 @@ bool gemmF32(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_
   }
   if (m <= fewRowsLimit || n == 1) return skinnyBatch(a, b, c, m, n, k, batch, aStep, bStep);
   const GemmF32Kernels& kernels = *kvfold::kernels().gemmF32;
+  const int64_t bytes = packedBytes(kernels, m, n, k);
   const bool round = roundsOperands();
   const auto multiply = [&](int64_t i, bool alone) {
     const MatrixF32 left = offsetBy(a, i * aStep), right = offsetBy(b, i * bStep);
     float* to = c + i * m * n;
     const TileOutcome outcome = multiplyOnTiles(left, right, to, m, n, k, round);
     if (outcome != TileOutcome::tooLarge) return outcome == TileOutcome::done;
-    const Scratch packed(packedBytes(kernels, m, n, k, alone ? 1 : copiesOf(m, n, k)));
+    const Scratch packed(bytes);
     const auto product = alone ? multiplyAlone : multiplyTogether;
     if (packed.ok()) product(kernels, {left, {packMatrix, &right}, round}, to, m, n, k, packed.as<float>());
     return packed.ok();
