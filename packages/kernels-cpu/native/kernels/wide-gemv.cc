@@ -4,6 +4,10 @@
 
 #include "prefetch.h"
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#include "coded-weights.h"
+#endif
+
 namespace kvfold::KVFOLD_ISA {
 namespace {
 
@@ -196,6 +200,116 @@ void codeBlock(const float* x, int digits, int8_t* low, int8_t* high, int64_t st
   }
 }
 
+#elif defined(__AVX2__) && !defined(__AVX512F__)
+
+/** Blocks of a quad, and rows of weights that are read side by side. */
+constexpr int quad = 4;
+constexpr int together = 4;
+
+/** `acc` plus the products of two blocks with x. With q4_0 `sumsOfX` are to be what the eight in its values takes off. */
+template <WeightFormat format, int digits>
+KVFOLD_INLINE __m256 addPair(const uint8_t* first, const uint8_t* second, const uint8_t* x, __m256 scalesOfX, __m256 sumsOfX,
+                             __m256 acc) {
+  constexpr int at = format == WeightFormat::q4_1 ? 4 : 2;
+  const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(first + at));
+  const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(second + at));
+  const __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+  const __m256i lows = _mm256_and_si256(both, _mm256_set1_epi8(15));
+  const __m256i highs = _mm256_and_si256(_mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
+  __m256i sums = _mm256_setzero_si256();
+  KVFOLD_UNROLL
+  for (int d = 0; d < digits; d++) {
+    const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(lows, loadBytes(x + d * 128)),
+                                           _mm256_maddubs_epi16(highs, loadBytes(x + d * 128 + 64)));
+    const __m256i products = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    sums = d == 0 ? products : _mm256_add_epi32(_mm256_slli_epi32(sums, 8), products);
+  }
+  const __m256 scales = lowAndHigh(scaleAt(first), scaleAt(second));
+  const __m256 values = _mm256_cvtepi32_ps(sums);
+  if constexpr (format == WeightFormat::q4_0) {
+    return _mm256_fmadd_ps(scales, _mm256_fmadd_ps(values, scalesOfX, sumsOfX), acc);
+  } else {
+    const __m256 minima = lowAndHigh(scaleAt(first + 2), scaleAt(second + 2));
+    return _mm256_fmadd_ps(scales, _mm256_mul_ps(values, scalesOfX), _mm256_fmadd_ps(minima, sumsOfX, acc));
+  }
+}
+
+/** `outputs` rows of weights, `apart` rows from each other. */
+template <WeightFormat format, int digits, int outputs>
+KVFOLD_INLINE void outputsOf(const WideGemvTask& wide, int64_t output, int64_t apart) {
+  constexpr int blockBytes = blockSizeOf(format).bytes;
+  const GemvTask& task = wide.task;
+  const float* scalesOfX = reinterpret_cast<const float*>(wide.coded + wide.layout.scaleOffset());
+  const float* sumsOfX = reinterpret_cast<const float*>(wide.coded + wide.layout.sumOffset());
+  // four lanes share a sum
+  const __m256 part = _mm256_set1_ps(format == WeightFormat::q4_0 ? -8.0f / 4 : 1.0f / 4);
+  const int64_t blocks = task.inputs / 32, between = apart * task.rowBytes;
+  const uint8_t* block = task.weights + output * task.rowBytes;
+  __m256 acc[outputs];
+  KVFOLD_UNROLL
+  for (int o = 0; o < outputs; o++) acc[o] = _mm256_setzero_ps();
+  for (int64_t b = 0; b < blocks; b += 2, block += 2 * blockBytes) {
+    const uint8_t* x = wide.coded + b / quad * digits * 128 + b % quad * 16;
+    const __m256 scales = lowAndHigh(scalesOfX + b, scalesOfX + b + 1);
+    const __m256 sums = _mm256_mul_ps(lowAndHigh(sumsOfX + b, sumsOfX + b + 1), part);
+    // x is zero where there is no second block, so any weights do
+    const int64_t second = b + 1 < blocks ? blockBytes : 0;
+    KVFOLD_UNROLL
+    for (int o = 0; o < outputs; o++) {
+      const uint8_t* own = block + o * between;
+      __builtin_prefetch(own + streamAhead);
+      acc[o] = addPair<format, digits>(own, own + second, x, scales, sums, acc[o]);
+    }
+  }
+  KVFOLD_UNROLL
+  for (int o = 0; o < outputs; o++) {
+    const int64_t at = output + o * apart;
+    task.y[at] = sum8(acc[o]) + (task.bias == nullptr ? 0 : task.bias[at]);
+  }
+}
+
+template <WeightFormat format, int digits>
+void gemv(const WideGemvTask& wide, int64_t begin, int64_t end) {
+  const Groups groups = Groups::of(end - begin, together);
+  for (int64_t i = 0; i < groups.count; i++) {
+    outputsOf<format, digits, together>(wide, begin + i * groups.step, groups.apart);
+  }
+  for (int64_t o = begin + groups.count * together; o < end; o++) outputsOf<format, digits, 1>(wide, o, 1);
+}
+
+/** Codes 32 values; `low` and `high` are where the bytes of the first digit go, `step` to the next digit. */
+void codeBlock(const float* x, int digits, int8_t* low, int8_t* high, int64_t step, float* scale, float* sum) {
+  __m256 most = _mm256_setzero_ps(), taint = _mm256_setzero_ps();
+  for (int i = 0; i < 32; i += 8) {
+    most = _mm256_max_ps(most, abs(_mm256_loadu_ps(x + i)));
+    taint = _mm256_fmadd_ps(_mm256_loadu_ps(x + i), _mm256_setzero_ps(), taint);  // NaN when a value is NaN or infinite
+  }
+  const float peak = maxLane(most), largest = 127.0f * static_cast<float>(1 << (8 * (digits - 1)));
+  const __m256 inverse = _mm256_set1_ps(peak > 0 ? largest / peak : 0);
+  *scale = peak / largest + sum8(taint);
+  int32_t whole[32], total = 0;
+  for (int i = 0; i < 32; i += 8) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(whole + i),
+                        _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i), inverse)));
+  }
+  int8_t* const halves[2] = {low, high};
+  for (int i = 0; i < 32; i++) {
+    int8_t* into = halves[i / 16] + i % 16;
+    int32_t left = whole[i];
+    total += left;
+    for (int d = digits - 1; d >= 0; d--) {
+      const int8_t digit = static_cast<int8_t>(left & 255);
+      into[d * step] = digit;
+      left = (left - digit) / 256;
+    }
+  }
+  // of the values as coded: what is added with the minimum then fits what is multiplied with the scale
+  *sum = *scale * static_cast<float>(total);
+}
+
+#endif
+
+#if defined(__AVX2__) && (defined(__AVX512VNNI__) || !defined(__AVX512F__))
 void code(const float* x, int64_t inputs, const WideLayout& layout, uint8_t* row) {
   float* scales = reinterpret_cast<float*>(row + layout.scaleOffset());
   float* sums = reinterpret_cast<float*>(row + layout.sumOffset());

@@ -1,4 +1,5 @@
-// Four-bit weights times one row of coded activations in 512-bit integer arithmetic: four blocks of 32 at once.
+// Four-bit weights times one row of coded activations in integer arithmetic: four blocks of 32 at once in 512 bits, two in
+// AVX2.
 //
 // The 32 activations of a block share a scale: x = scale Q with whole numbers Q of 8, 16 or 24 bits, written in one to three
 // digits of base 256 from -128 to 127. The products with the highest digit are shifted by eight bits before those with the
