@@ -1,10 +1,10 @@
-/** The comparison as a Markdown table; differences are against the control. */
-export function markdownTable(rows) {
-  const control = rows.find(({ name }) => name === "control");
+/** The comparison as a Markdown table; differences are against the row of that name. */
+export function markdownTable(rows, reference) {
+  const control = rows.find(({ name }) => name === reference);
   const head = [
     "model",
     "perplexity",
-    "vs control",
+    `vs ${reference}`,
     "recall, first token",
     "recall, whole answer",
     "CR text / recall",

@@ -38,7 +38,9 @@ for (const name of names.filter((name) => !/^(ramp|solidify)/.test(name))) {
   rows.push(await score(name, model, () => parsePolicy(spec, modelPolicies(model.config)), trained(name)));
   model.dispose();
 }
-const control = names.includes("control") ? await loadLocalModel(join(folder, "control/model")) : undefined;
+/** What the others are compared with: the control, or the base while there is none. */
+const reference = ["control", "base"].find((name) => names.includes(name));
+const control = reference && (await loadLocalModel(join(folder, reference, "model")));
 for (const dmc of rows.filter(({ name }) => /^dmc-\d+x$/.test(name))) {
   if (control === undefined) break;
   const policies = {
@@ -54,13 +56,13 @@ control?.dispose();
 
 const out = fileURLToPath(new URL("../../results/retrofit/", import.meta.url));
 mkdirSync(out, { recursive: true });
-const settings = { heldOutTokens: heldOut.length, textWindow, recall: recallCells };
+const settings = { reference, heldOutTokens: heldOut.length, textWindow, recall: recallCells };
 writeFileSync(
   join(out, "table.json"),
   `${JSON.stringify({ ...machine(), backend: detail, settings, rows }, null, 2)}\n`,
 );
-writeFileSync(join(out, "table.md"), markdownTable(rows));
-console.log(markdownTable(rows));
+writeFileSync(join(out, "table.md"), markdownTable(rows, reference));
+console.log(markdownTable(rows, reference));
 
 /** One row: a model under the policy that `policyFor` makes for texts and for recall. */
 async function score(name, model, policyFor, training) {
