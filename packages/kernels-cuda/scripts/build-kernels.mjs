@@ -27,38 +27,35 @@ if (nvcc === undefined) {
 }
 
 mkdirSync(folder, { recursive: true });
-const queue = [...stale];
-const resources = new Map();
-const worker = async () => {
-  for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
-    const start = Date.now();
-    const target = join(folder, `${job.name}.fatbin`);
-    const said = await nvccSays([...kernelFlags, "-Xptxas", "-v", "-fatbin", "-o", target, job.source]);
-    resources.set(job.name, resourcesIn(said));
-    console.log(`[kernels] ${job.name} in ${((Date.now() - start) / 1000).toFixed(0)} s`);
-  }
-};
-await Promise.all(Array.from({ length: availableParallelism() }, worker));
-
 for (const name of Object.keys(before.fatbins)) {
   if (!wanted.some((one) => one.name === name)) rmSync(join(folder, `${name}.fatbin`), { force: true });
 }
-const fatbins = Object.fromEntries(
-  wanted.map(({ name, sources }) => [
-    name,
-    {
-      sources,
-      fatbin: sha256(join(folder, `${name}.fatbin`)),
-      kernels: resources.get(name) ?? before.fatbins[name].kernels,
-    },
-  ]),
-);
-// A driver loads what a toolkit of its own major version made; older ones refuse it.
-const manifest = { toolkit: nvcc.version, minimumDriver: 1000 * Number.parseInt(nvcc.version, 10), fatbins };
-writeFileSync(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
+const fatbins = new Map(wanted.filter((one) => !stale.includes(one)).map(({ name }) => [name, before.fatbins[name]]));
+const queue = [...stale];
+const worker = async () => {
+  for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+    const start = Date.now();
+    const { name, sources, source } = job;
+    const target = join(folder, `${name}.fatbin`);
+    const said = await nvccSays([...kernelFlags, "-Xptxas", "-v", "-fatbin", "-o", target, source]);
+    fatbins.set(name, { sources, fatbin: sha256(target), kernels: resourcesIn(said) });
+    writeManifest(); // so that a run that is stopped half way need not begin again
+    console.log(`[kernels] ${name} in ${((Date.now() - start) / 1000).toFixed(0)} s`);
+  }
+};
+await Promise.all(Array.from({ length: availableParallelism() }, worker));
+writeManifest();
 const bytes = wanted.reduce((sum, { name }) => sum + readFileSync(join(folder, `${name}.fatbin`)).length, 0);
-const kernels = Object.values(fatbins).reduce((sum, one) => sum + Object.keys(one.kernels).length, 0);
+const kernels = [...fatbins.values()].reduce((sum, one) => sum + Object.keys(one.kernels).length, 0);
 console.log(`[kernels] ${wanted.length} fatbins, ${kernels} kernels, ${(bytes / 1024).toFixed(0)} KiB`);
+
+function writeManifest() {
+  const inOrder = Object.fromEntries([...fatbins].sort(([a], [b]) => (a < b ? -1 : 1)));
+  // A driver loads what a toolkit of its own major version made; older ones refuse it.
+  const minimumDriver = 1000 * Number.parseInt(nvcc.version, 10);
+  const manifest = { toolkit: nvcc.version, minimumDriver, fatbins: inOrder };
+  writeFileSync(manifestPath, `${JSON.stringify(manifest, null, 2)}\n`);
+}
 
 /** Runs nvcc and gives what it prints. */
 function nvccSays(args) {
