@@ -26,16 +26,6 @@ constexpr int mostSums = 8;
 #endif
 
 /**
- * Before a part of a chunk's work. With sixteen registers each part has a function of its own: in one function GCC keeps the
- * constants of one part in registers through the others, whose sums then go through memory.
- */
-#if defined(__AVX2__) && !defined(__AVX512F__)
-#define KVFOLD_PART static __attribute__((noinline))
-#else
-#define KVFOLD_PART KVFOLD_INLINE
-#endif
-
-/**
  * Two neighbouring bfloat16 are one number of 32 bits: a shift gives the even one and a mask the odd one, where taking
  * sixteen in a row apart needs a shuffle too. Queries and sums are then kept in the order evens, odds.
  */
@@ -63,9 +53,6 @@ constexpr bool inIntegers = codec == EntryCodec::int8 && fixed != 0;
 #else
 constexpr bool inIntegers = false;
 #endif
-
-template <EntryCodec codec>
-constexpr int64_t storedBytes = Stored<codec, false>::bytes;
 
 /** Head sizes for which loops have a fixed length; 0: any. */
 constexpr int anyDims = 0;

@@ -3,6 +3,16 @@
 #include "attention.h"
 #include "simd-exp.h"
 
+/**
+ * Before a part of a chunk's work. With sixteen registers each part has a function of its own: in one function GCC keeps the
+ * constants of one part in registers through the others, whose sums then go through memory.
+ */
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#define KVFOLD_PART static __attribute__((noinline))
+#else
+#define KVFOLD_PART KVFOLD_INLINE
+#endif
+
 namespace kvfold::KVFOLD_ISA {
 
 // attention-block.cc

@@ -74,6 +74,10 @@ struct Stored<EntryCodec::int8, pairs> {
   }
 };
 
+/** Bytes of a stored channel. */
+template <EntryCodec codec>
+constexpr int64_t storedBytes = Stored<codec, false>::bytes;
+
 /** From channels in a row to evens and odds of each pair of vectors, and back. */
 KVFOLD_INLINE void toPairs(const float* from, int64_t count, float* to) {
   for (int64_t at = 0; at < count; at += 2 * width) {
