@@ -25,7 +25,7 @@ it("the committed addon is whole and was made from the committed sources", () =>
   });
 });
 
-/** Kernels that may take more than 128 registers, or spill, and why. */
+/** Kernels that may take more than 128 registers, and why. */
 const reasons: readonly [RegExp, string][] = [
   [/^kvfold_decode_attention_/, "shared memory bounds the warps of a multiprocessor to 4 to 16"],
   [
@@ -33,6 +33,9 @@ const reasons: readonly [RegExp, string][] = [
     "tiles of sums stay in registers; one or two blocks of a multiprocessor are meant",
   ],
 ];
+
+/** Kernels that spill some bytes although they have all 255 registers, and how many at most. */
+const spills: Readonly<Record<string, number>> = { kvfold_prefill_attention_f32_256: 16 };
 
 const path = packageFile("cubin/manifest.json");
 describe.skipIf(!existsSync(path))("the committed fatbins", () => {
@@ -59,11 +62,13 @@ describe.skipIf(!existsSync(path))("the committed fatbins", () => {
     expect([...declaredKernels.keys()].filter((name) => !kernels.has(name))).toEqual([]);
   });
 
-  it("spill nothing and leave room for several blocks", () => {
+  it("spill nothing but where that is known, and leave room for several blocks", () => {
     const bad = all
       .flatMap(([, { kernels }]) => Object.entries(kernels))
       .filter(([name, { registers, spilledBytes }]) => {
-        return spilledBytes > 0 || (registers > 128 && !reasons.some(([pattern]) => pattern.test(name)));
+        return (
+          spilledBytes > (spills[name] ?? 0) || (registers > 128 && !reasons.some(([pattern]) => pattern.test(name)))
+        );
       });
     expect(bad).toEqual([]);
   });
