@@ -25,12 +25,15 @@ describe("kvfold convert and inspect", { timeout }, () => {
 
   it("writes a GGUF file that continues a text as its folder does, and overwrites nothing", async () => {
     const [out, again] = [join(folder, "converted.gguf"), join(folder, "again.gguf")];
-    const converted = await kvfold(["convert", "demo", out, "--weights", "BF16"]);
-    expect(converted).toMatchObject({ code: 0, stdout: `${out} holds demo in BF16\n` });
+    const converted = await kvfold(["convert", "demo-plain", out, "--weights", "BF16"]);
+    expect(converted).toMatchObject({ code: 0, stdout: `${out} holds demo-plain in BF16\n` });
     const args = ["It was", "--max-tokens", "6"];
-    const [original, copy] = [await kvfold(["generate", "demo", ...args]), await kvfold(["generate", out, ...args])];
+    const [original, copy] = [
+      await kvfold(["generate", "demo-plain", ...args]),
+      await kvfold(["generate", out, ...args]),
+    ];
     expect(copy.stdout).toBe(original.stdout);
-    expect(await kvfold(["convert", "demo", out])).toMatchObject({ code: 1, stdout: "" });
+    expect(await kvfold(["convert", "demo-plain", out])).toMatchObject({ code: 1, stdout: "" });
     expect(await kvfold(["convert", out, out])).toMatchObject({ code: 1, stdout: "" });
     expect(await kvfold(["convert", out, again])).toMatchObject({ code: 0, stdout: `${again} holds ${out} in Q8_0\n` });
     const { tensors } = await kvfoldJson<{ tensors: readonly { storage: string }[] }>("inspect", again);

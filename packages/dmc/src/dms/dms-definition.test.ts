@@ -1,7 +1,8 @@
+import { chooseBackend } from "@kvfold/core";
 import { parsePolicy, policyTable } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { dms } from "./dms.js";
 import { dmsDefinition } from "./dms-definition.js";
 import type { DmsOptions } from "./dms-options.js";
@@ -22,6 +23,10 @@ const optionsArbitrary = fc.record(
   },
   { requiredKeys: [] },
 );
+
+beforeAll(async () => {
+  await chooseBackend({ prefer: "cpu" });
+});
 
 describe("dmsDefinition", () => {
   it("reads back the name of every dms policy", () => {
