@@ -14,8 +14,9 @@ function everyValue(type: StorageType): Float32Array {
   return type.unpack(new Uint8Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer));
 }
 
+// `beyond`: from here on values are rounded to infinity
 describe.each([
-  { type: bf16, infinity: 0x7f80, mantissa: 7, beyond: 3.4028235e38 },
+  { type: bf16, infinity: 0x7f80, mantissa: 7, beyond: (2 - 2 ** -8) * 2 ** 127 },
   { type: f16, infinity: 0x7c00, mantissa: 10, beyond: 65520 },
 ])("$type.name", ({ type, infinity, mantissa, beyond }) => {
   const values = everyValue(type);
