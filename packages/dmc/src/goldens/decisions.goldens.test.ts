@@ -26,9 +26,10 @@ describeGolden("decisions.safetensors", (golden) => {
 
     const tau = golden.setting("tau");
     const noise = tf.sub(golden.tensor<tf.Tensor3D>("u1"), golden.tensor<tf.Tensor3D>("u2")) as tf.Tensor3D;
-    golden.close(`${neuron}.logit_noisy`, noisyLogits(logits.merge, noise, tau), tolerances.logits);
-    const relaxed = gumbelSigmoid({ temperature: tau, noise: () => noise });
-    const { alpha } = relaxed.decide(logits.merge, { seed: 0, step: 0, layer: 0, sequence: 0 });
+    const relaxation = { temperature: tau, noise: () => noise };
+    const context = { seed: 0, step: 0, layer: 0, sequence: 0 };
+    golden.close(`${neuron}.logit_noisy`, noisyLogits(logits.merge, context, relaxation), tolerances.logits);
+    const { alpha } = gumbelSigmoid(relaxation).decide(logits.merge, context);
     golden.close(`${neuron}.alpha_soft`, alpha, tolerances.decisions);
     golden.exact(`${neuron}.alpha_straight`, tf.cast(tf.greater(alpha, 0.5), "float32"));
   });

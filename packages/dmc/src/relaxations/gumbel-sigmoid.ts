@@ -1,11 +1,16 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { logisticNoise } from "../training/logistic-noise.js";
-import type { DecisionNoise, Relaxation } from "./relaxation.js";
+import type { DecisionNoise, Relaxation, RelaxationContext } from "./relaxation.js";
 
 /** Options of the relaxations with noise. */
 export interface NoisyRelaxationOptions {
   /** Divides logit and noise together; small is nearly hard. Default 0.1, as in the paper. */
   readonly temperature?: number;
+  /**
+   * Factor of the noise. Default 1, as in the paper: a decision is surer of itself the further its logit lies beyond 5. With s
+   * below 1 logits beyond 5 s suffice, and with 0 there is no noise.
+   */
+  readonly noiseScale?: number;
   /** Default: {@link logisticNoise}, the difference of two Gumbel(0, 1) samples. */
   readonly noise?: DecisionNoise;
 }
@@ -14,16 +19,21 @@ export interface NoisyRelaxationOptions {
  * The relaxation that DMC trains with (Nawrot et al. 2024): alpha = sigmoid((logit + noise) / temperature). The offset
  * and the noise are inside the division.
  */
-export function gumbelSigmoid({ temperature = 0.1, noise = logisticNoise }: NoisyRelaxationOptions = {}): Relaxation {
+export function gumbelSigmoid(options: NoisyRelaxationOptions = {}): Relaxation {
   return {
     name: "gumbel-sigmoid",
-    decide: (logits, context) => softDecisions(noisyLogits(logits, noise(logits.shape, context), temperature)),
+    decide: (logits, context) => softDecisions(noisyLogits(logits, context, options)),
   };
 }
 
-/** (logits + noise) / temperature. */
-export function noisyLogits(logits: tf.Tensor3D, noise: tf.Tensor3D, temperature: number): tf.Tensor3D {
-  return tf.div(tf.add(logits, noise), temperature);
+/** (logits + noiseScale x noise) / temperature. */
+export function noisyLogits(
+  logits: tf.Tensor3D,
+  context: RelaxationContext,
+  { temperature = 0.1, noiseScale = 1, noise = logisticNoise }: NoisyRelaxationOptions,
+): tf.Tensor3D {
+  const noisy = noiseScale === 0 ? logits : tf.add(logits, tf.mul(noise(logits.shape, context), noiseScale));
+  return tf.div(noisy, temperature);
 }
 
 /** alpha = sigmoid(x). */

@@ -7,13 +7,15 @@ import { straightThrough } from "./straight-through.js";
 export interface RelaxationSettings {
   /** Of the logits; the last one where it is annealed. */
   readonly temperature: number;
+  /** Factor of the noise, where there is some. Default 1. */
+  readonly noiseScale?: number;
   /** How the temperature of `sigmoid` falls: from which one, from which optimiser step, over how many. Default: it stays. */
   readonly annealing?: { readonly from: number; readonly firstStep: number; readonly steps: number };
 }
 
 const makers = {
-  "gumbel-sigmoid": ({ temperature }) => gumbelSigmoid({ temperature }),
-  "straight-through": ({ temperature }) => straightThrough({ temperature }),
+  "gumbel-sigmoid": ({ temperature, noiseScale = 1 }) => gumbelSigmoid({ temperature, noiseScale }),
+  "straight-through": ({ temperature, noiseScale = 1 }) => straightThrough({ temperature, noiseScale }),
   sigmoid: ({ temperature, annealing = { from: temperature, firstStep: 0, steps: 1 } }) =>
     sigmoidAnnealing({ ...annealing, to: temperature }),
 } as const satisfies Record<string, (settings: RelaxationSettings) => Relaxation>;

@@ -50,6 +50,29 @@ describe("straightThrough", () => {
   });
 });
 
+describe("noiseScale", () => {
+  const sampled = (scale: number) =>
+    gumbelSigmoid({ temperature: 0.01, noiseScale: scale })
+      .decide(tf.fill([2, 4, 512], 0.3) as tf.Tensor3D, context)
+      .alpha.dataSync<"float32">();
+  const merged = (scale: number) => sampled(scale).reduce((sum, x) => sum + x, 0) / 4096;
+
+  it("decides as often as a logit that is larger by the same factor", () => {
+    for (const scale of [1, 0.3, 0.1]) {
+      const rate = 1 / (1 + Math.exp(-0.3 / scale));
+      expect(Math.abs(merged(scale) - rate)).toBeLessThan(5 * Math.sqrt((rate * (1 - rate)) / 4096));
+    }
+  });
+
+  it("of 0 draws nothing", () => {
+    expectClose(sampled(0), new Float32Array(4096).fill(1), 1e-6);
+    const drawn = () => {
+      throw new Error("drawn");
+    };
+    straightThrough({ noiseScale: 0, noise: drawn }).decide(logits(), context);
+  });
+});
+
 describe("sigmoidAnnealing", () => {
   const relaxation = sigmoidAnnealing({ from: 1, to: 0.01, firstStep: 10, steps: 100 });
   it("divides by a temperature that falls geometrically, then stays", () => {

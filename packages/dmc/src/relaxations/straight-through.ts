@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { logisticNoise } from "../training/logistic-noise.js";
 import { type NoisyRelaxationOptions, noisyLogits } from "./gumbel-sigmoid.js";
 import { hidden } from "./hard.js";
 import type { Relaxation } from "./relaxation.js";
@@ -12,11 +11,11 @@ import type { Relaxation } from "./relaxation.js";
  * -sigmoid(x), which lies in -1..0. A merged-away state has weight exactly 0 in attention, so nothing passes through its
  * mask; such decisions learn from the average they joined and from the compression loss only.
  */
-export function straightThrough({ temperature = 0.1, noise = logisticNoise }: NoisyRelaxationOptions = {}): Relaxation {
+export function straightThrough(options: NoisyRelaxationOptions = {}): Relaxation {
   return {
     name: "straight-through",
     decide: (logits, context) => {
-      const x = noisyLogits(logits, noise(logits.shape, context), temperature);
+      const x = noisyLogits(logits, context, options);
       return { alpha: hardAlpha(x) as tf.Tensor3D, logAppend: hardLogAppend(x) as tf.Tensor3D };
     },
   };

@@ -30,11 +30,12 @@ export interface StagedCompression {
  * raises the compression ratio that the one-sided loss asks for from 1 to `cr`; `solidify` holds it there.
  */
 export function stagedMethod(recipe: MethodRecipe, compression: StagedCompression): TrainingMethod {
-  const { cr, temperature, lossWeight, lossScope, rampRises, annealing } = recipe;
+  const { cr, temperature, noiseScale, lossWeight, lossScope, rampRises, annealing } = recipe;
   const { blank, ramp } = recipe.stages;
   const { borrowed, retrofit } = compression;
   const relaxation = makeRelaxation(recipe.relaxation, {
     temperature,
+    ...(noiseScale !== undefined && { noiseScale }),
     ...(annealing && { annealing: { ...annealing, firstStep: blank } }),
   });
   const learning = compression.learning(relaxation);

@@ -60,6 +60,7 @@ describe("parseRecipe", () => {
         cr: 4,
         relaxation: "gumbel-sigmoid",
         temperature: 0.1,
+        noiseScale: 1,
         granularity: "head",
         lossWeight: 1,
         lossScope: "sequence",
@@ -104,6 +105,15 @@ describe("parseRecipe", () => {
     expect(annealed("relaxation: straight-through")).toBeUndefined();
     const refused = problem(`${retrofit}method: { annealing: { from: 2 } }\n`);
     expect(refused).toContain("method.annealing.from is not for gumbel-sigmoid");
+  });
+
+  it("scales the noise where there is some", () => {
+    const scale = (method: string) => parse(`${retrofit}method: { ${method} }\n`).method?.noiseScale;
+    expect(scale("relaxation: straight-through")).toBe(1);
+    expect(scale("noiseScale: 0")).toBe(0);
+    expect(scale("relaxation: sigmoid")).toBeUndefined();
+    const refused = problem(`${retrofit}method: { relaxation: sigmoid, noiseScale: 1 }\n`);
+    expect(refused).toContain("method.noiseScale is not for sigmoid");
   });
 
   it("distils in dms unless told otherwise, and not in dmc", () => {

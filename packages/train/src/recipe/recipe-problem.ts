@@ -47,6 +47,8 @@ export function checkRecipe(document: RecipeDocument, refuse: (key: string, mess
       if (method.annealing[key] !== undefined) refuse(`method.annealing.${key}`, `is not for ${method.relaxation}`);
     }
   }
+  if (method?.relaxation === "sigmoid" && method.noiseScale !== undefined)
+    refuse("method.noiseScale", "is not for sigmoid, which has no noise");
   if (evaluate.tokens !== undefined && evaluate.tokens > data.heldOut)
     refuse("evaluate.tokens", `is ${evaluate.tokens}, but data.heldOut keeps only ${data.heldOut} tokens back`);
   if (steps !== undefined && (schedule.warmupSteps ?? 0) + (schedule.decaySteps ?? 0) > steps)

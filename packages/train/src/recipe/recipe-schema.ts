@@ -111,6 +111,11 @@ export const methodSchema = bareSection("How the cache is compressed", {
     "How decisions are made differentiable",
   ),
   temperature: withDefault(real(0), 0.1, "Of the relaxed decisions; small is close to 0 or 1"),
+  noiseScale: computed(
+    fromZero(),
+    "1",
+    "Not with the relaxation sigmoid: factor of the noise; 0 is none, small is sure of itself",
+  ),
   annealing: section("Only with the relaxation sigmoid: its temperature falls to the one above", {
     from: computed(real(0), "1, or the temperature if higher", "Temperature at the first step that decides"),
     steps: computed(whole(1), "those of the ramp", "Steps over which it falls, geometrically"),

@@ -117,6 +117,8 @@ interface LearnedRatio {
   readonly cr: number;
   readonly relaxation: "gumbel-sigmoid" | "straight-through" | "sigmoid";
   readonly temperature: number;
+  /** Not with `sigmoid`: factor of the noise on the logits. */
+  readonly noiseScale?: number;
   /** Only with `sigmoid`: the temperature falls geometrically from `from`, over this many steps after the blanking. */
   readonly annealing?: { readonly from: number; readonly steps: number };
   /** `layer`: all heads of a layer decide as one (DMC-C). */

@@ -125,14 +125,14 @@ function distillation({ kind, distill, method }: RecipeDocument, context: Recipe
 
 function method(document: RecipeDocument, { blank, ramp, solidify }: DialStages): MethodRecipe {
   const given = document.method ?? methodSchema.parse({});
-  const { kind, window = 12, logitScale = 100, delay = 256, annealing: asked, ...common } = given;
+  const { kind, window = 12, logitScale = 100, delay = 256, annealing: asked, noiseScale = 1, ...common } = given;
   const annealing = {
     from: asked.from ?? Math.max(1, given.temperature),
     steps: asked.steps ?? Math.max(1, ramp),
   };
   const learned = {
     ...common,
-    ...(given.relaxation === "sigmoid" && { annealing }),
+    ...(given.relaxation === "sigmoid" ? { annealing } : { noiseScale }),
     cr: document.cr as number,
     stages: { blank, ramp, solidify },
   };
