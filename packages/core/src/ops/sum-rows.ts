@@ -13,9 +13,10 @@ export function sumRows(x: tf.Tensor2D): tf.Tensor2D {
     const [rows, n] = x.shape;
     const whole = Math.floor(n / run);
     if (whole < 2) return tf.sum(x, 1, true) as tf.Tensor2D;
-    const runs = tf.reshape(tf.slice(x, [0, 0], [rows, whole * run]), [rows, whole, run]);
-    const sum = tf.sum(tf.sum(runs, 2), 1, true);
-    if (whole * run === n) return sum as tf.Tensor2D;
-    return tf.add(sum, tf.sum(tf.slice(x, [0, whole * run], [rows, n - whole * run]), 1, true)) as tf.Tensor2D;
+    const sumOfRuns = (runs: tf.Tensor) =>
+      tf.sum(tf.sum(tf.reshape(runs, [rows, whole, run]), 2), 1, true) as tf.Tensor2D;
+    if (whole * run === n) return sumOfRuns(x); // a slice would copy all of it
+    const rest = tf.sum(tf.slice(x, [0, whole * run], [rows, n - whole * run]), 1, true);
+    return tf.add(sumOfRuns(tf.slice(x, [0, 0], [rows, whole * run])), rest) as tf.Tensor2D;
   });
 }
