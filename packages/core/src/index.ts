@@ -28,6 +28,12 @@ export {
 } from "./kernels/define-kernel.js";
 export { type DenseGatedMlpAttrs, type DenseGatedMlpInputs, denseGatedMlp } from "./kernels/dense-gated-mlp.js";
 export { type DenseLinearInputs, denseLinear } from "./kernels/dense-linear.js";
+export {
+  type DivergenceGradientAttrs,
+  type DivergenceGradientInputs,
+  divergenceGradient,
+} from "./kernels/divergence-gradient.js";
+export { type DivergenceRowsInputs, divergenceRows } from "./kernels/divergence-rows.js";
 export { type DmcAccumulateInputs, dmcAccumulate } from "./kernels/dmc-accumulate.js";
 export { type DmcDecideAttrs, type DmcDecideInputs, dmcDecide, leastOmega } from "./kernels/dmc-decide.js";
 export { type DmcFoldInputs, dmcFold } from "./kernels/dmc-fold.js";

@@ -198,6 +198,16 @@ export interface RowEntries {
     n: number,
     out: Float32Array,
   ): void;
+  divergence(from: Float32Array, to: Float32Array, rows: number, n: number, out: Float32Array): void;
+  divergenceGradient(
+    byFrom: boolean,
+    from: Float32Array,
+    to: Float32Array,
+    dy: Float32Array,
+    rows: number,
+    n: number,
+    out: Float32Array,
+  ): void;
   rmsNorm(x: Float32Array, weight: Float32Array, offset: number, epsilon: number, rows: number, y: Float32Array): void;
   rmsNormGradient(
     x: Float32Array,

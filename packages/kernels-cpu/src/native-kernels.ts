@@ -7,6 +7,7 @@ import { comparisonKernels } from "./kernels/comparison.js";
 import { concat, pack } from "./kernels/concat.js";
 import { crossEntropy, crossEntropyGradient } from "./kernels/cross-entropy.js";
 import { denseLinear } from "./kernels/dense-linear.js";
+import { divergenceGradient, divergenceRows } from "./kernels/divergence.js";
 import { dmcDecide } from "./kernels/dmc-decide.js";
 import { dmcPool, dmcPoolGradient } from "./kernels/dmc-pool.js";
 import { embedding, scatterAddRows } from "./kernels/embedding.js";
@@ -72,6 +73,8 @@ export const nativeKernels: readonly NativeKernel[] = [
   columnAttentionGradient,
   crossEntropy,
   crossEntropyGradient,
+  divergenceGradient,
+  divergenceRows,
   adamW,
   dmcDecide,
   dmcPool,

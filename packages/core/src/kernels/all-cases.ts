@@ -5,6 +5,7 @@ import { columnAttentionCases } from "./column-attention.cases.js";
 import { crossEntropyCases } from "./cross-entropy.cases.js";
 import { denseGatedMlpCases } from "./dense-gated-mlp.cases.js";
 import { denseLinearCases } from "./dense-linear.cases.js";
+import { divergenceGradientCases, divergenceRowsCases } from "./divergence-rows.cases.js";
 import { dmcAccumulateCases } from "./dmc-accumulate.cases.js";
 import { dmcDecideCases } from "./dmc-decide.cases.js";
 import { dmcFoldCases } from "./dmc-fold.cases.js";
@@ -27,6 +28,8 @@ export const kernelSuites: readonly KernelSuite[] = [
   crossEntropyCases,
   denseGatedMlpCases,
   denseLinearCases,
+  divergenceGradientCases,
+  divergenceRowsCases,
   dmcAccumulateCases,
   dmcDecideCases,
   dmcFoldCases,

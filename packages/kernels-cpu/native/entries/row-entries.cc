@@ -119,6 +119,38 @@ napi_value CrossEntropyGradient(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** divergence(from, to, rows, n, out) */
+napi_value RowDivergence(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const Span<float> from = args.floats(0), to = args.floats(1);
+  const int64_t rows = args.size(2), n = args.size(3);
+  const Span<float> out = args.floats(4);
+  args.require(rowsFit(from.length, rows, n) && rowsFit(to.length, rows, n) && rows <= out.length,
+               "from, to or out does not fit its array");
+  if (!args.ok()) return nullptr;
+  parallelWork(rows, rowCost(2 * exponentialCost, n), [&](int64_t begin, int64_t end) {
+    kernels().softmax->divergence(from.data + begin * n, to.data + begin * n, end - begin, n, out.data + begin);
+  });
+  return nullptr;
+}
+
+/** divergenceGradient(by from, from, to, dy, rows, n, out) */
+napi_value DivergenceGradient(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const bool byFirst = args.flag(0);
+  const Span<float> from = args.floats(1), to = args.floats(2), dy = args.floats(3);
+  const int64_t rows = args.size(4), n = args.size(5);
+  const Span<float> out = args.floats(6);
+  args.require(rowsFit(from.length, rows, n) && rowsFit(to.length, rows, n) && rowsFit(out.length, rows, n) && rows <= dy.length,
+               "from, to, dy or out does not fit its array");
+  if (!args.ok()) return nullptr;
+  parallelWork(rows, rowCost(4 * exponentialCost, n), [&](int64_t begin, int64_t end) {
+    kernels().softmax->divergenceGradient(byFirst, from.data + begin * n, to.data + begin * n, dy.data + begin, end - begin, n,
+                                          out.data + begin * n);
+  });
+  return nullptr;
+}
+
 /** rmsNorm(x, weight, offset, epsilon, rows, y) */
 napi_value RmsNorm(napi_env env, napi_callback_info info) {
   Args args(env, info);
@@ -250,6 +282,8 @@ const EntryPoint entries[] = {
     {"softmax", Softmax},
     {"crossEntropy", CrossEntropy},
     {"crossEntropyGradient", CrossEntropyGradient},
+    {"divergence", RowDivergence},
+    {"divergenceGradient", DivergenceGradient},
     {"rmsNorm", RmsNorm},
     {"rmsNormGradient", RmsNormGradient},
     {"rope", Rope},

@@ -80,9 +80,62 @@ void crossEntropyGradient(const float* logits, const int32_t* labels, const floa
   }
 }
 
+/** Normalisers of two rows of logits, and the divergence of their distributions. */
+struct Divergence {
+  float peak, otherPeak;
+  /** Sums of e^(x - peak). */
+  double sum, otherSum;
+  double value;
+};
+
+Divergence divergenceOf(const float* p, const float* q, int64_t n) {
+  Divergence found = {rowMax(p, n), rowMax(q, n), 0, 0, 0};
+  const F top = all(found.peak), otherTop = all(found.otherPeak);
+  DoubleSum sum, otherSum, apart;
+  int64_t i = 0;
+  for (; i + width <= n; i += width) {
+    const F x = load(p + i) - top, y = load(q + i) - otherTop, e = exp(x);
+    sum.add(e);
+    otherSum.add(exp(y));
+    apart.add(e * (x - y));
+  }
+  found.sum = sum.total();
+  found.otherSum = otherSum.total();
+  double total = apart.total();
+  if (i < n) {
+    const F x = loadFirst(p + i, n - i) - top, y = loadFirst(q + i, n - i) - otherTop, e = exp(x), f = exp(y), d = e * (x - y);
+    for (int64_t lane = 0; lane < n - i; lane++) {
+      found.sum += static_cast<double>(e[lane]);
+      found.otherSum += static_cast<double>(f[lane]);
+      total += static_cast<double>(d[lane]);
+    }
+  }
+  found.value = total / found.sum - __builtin_log(found.sum / found.otherSum);
+  return found;
+}
+
+void divergence(const float* p, const float* q, int64_t rows, int64_t n, float* out) {
+  for (int64_t r = 0; r < rows; r++) out[r] = static_cast<float>(divergenceOf(p + r * n, q + r * n, n).value);
+}
+
+void divergenceGradient(bool byFirst, const float* p, const float* q, const float* dy, int64_t rows, int64_t n, float* out) {
+  for (int64_t r = 0; r < rows; r++, p += n, q += n, out += n) {
+    const Divergence of = divergenceOf(p, q, n);
+    const F top = all(of.peak), otherTop = all(of.otherPeak);
+    const F first = all(static_cast<float>(dy[r] / of.sum)), second = all(static_cast<float>(dy[r] / of.otherSum));
+    // log p - log q - KL is x - y less this
+    const F offset = all(static_cast<float>(of.value + __builtin_log(of.sum / of.otherSum)));
+    for (int64_t i = 0; i < n; i += width) {
+      const F x = loadUpTo(p + i, n - i) - top, y = loadUpTo(q + i, n - i) - otherTop, e = exp(x);
+      const F pulled = byFirst ? e * first * (x - y - offset) : exp(y) * second - e * first;
+      storeUpTo(out + i, pulled, n - i);
+    }
+  }
+}
+
 }  // namespace
 
 extern const SoftmaxKernels softmaxKernels;
-const SoftmaxKernels softmaxKernels = {softmax, crossEntropy, crossEntropyGradient};
+const SoftmaxKernels softmaxKernels = {softmax, crossEntropy, crossEntropyGradient, divergence, divergenceGradient};
 
 }  // namespace kvfold::KVFOLD_ISA

@@ -15,6 +15,10 @@ struct SoftmaxKernels {
   /** Its gradient times `dy` of each row: (softmax - one at the label) weight dy. `out` may be `logits`. */
   void (*crossEntropyGradient)(const float* logits, const int32_t* labels, const float* weights, const float* dy, int64_t rows,
                                int64_t n, float* out);
+  /** KL(softmax(p) || softmax(q)) of each row of `n` logits. */
+  void (*divergence)(const float* p, const float* q, int64_t rows, int64_t n, float* out);
+  /** Its gradient by p (`byFirst`) or q times `dy` of each row. `out` may be neither. */
+  void (*divergenceGradient)(bool byFirst, const float* p, const float* q, const float* dy, int64_t rows, int64_t n, float* out);
 };
 
 }  // namespace kvfold

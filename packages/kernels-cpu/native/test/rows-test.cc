@@ -67,6 +67,36 @@ void testSoftmax(int64_t n) {
   check(equal, "softmax of %d and what is made of it", static_cast<int>(n));
 }
 
+void testDivergence(int64_t n) {
+  const Exactly<float> p(2 * n), q(2 * n), value(2), byP(2 * n), byQ(2 * n);
+  Numbers numbers(10);
+  for (const Exactly<float>* logits : {&p, &q}) {
+    numbers.fill(*logits);
+    for (int64_t i = 0; i < 2 * n; i++) (*logits)[i] *= 20;
+  }
+  const float dy[] = {2, -1};
+  kernels().softmax->divergence(p.data(), q.data(), 2, n, value.data());
+  kernels().softmax->divergenceGradient(true, p.data(), q.data(), dy, 2, n, byP.data());
+  kernels().softmax->divergenceGradient(false, p.data(), q.data(), dy, 2, n, byQ.data());
+  bool equal = true;
+  for (int64_t r = 0; r < 2; r++) {
+    double sums[2] = {0, 0}, expected = 0;
+    for (int64_t i = r * n; i < (r + 1) * n; i++) {
+      sums[0] += exp(static_cast<double>(p[i]));
+      sums[1] += exp(static_cast<double>(q[i]));
+    }
+    const auto first = [&](int64_t i) { return exp(static_cast<double>(p[i])) / sums[0]; };
+    const auto second = [&](int64_t i) { return exp(static_cast<double>(q[i])) / sums[1]; };
+    for (int64_t i = r * n; i < (r + 1) * n; i++) expected += first(i) * log(first(i) / second(i));
+    equal = equal && close(value[r], expected);
+    for (int64_t i = r * n; i < (r + 1) * n; i++) {
+      equal = equal && close(byP[i], dy[r] * first(i) * (log(first(i) / second(i)) - expected)) &&
+              close(byQ[i], dy[r] * (second(i) - first(i)));
+    }
+  }
+  check(equal, "divergence of %d and its gradients", static_cast<int>(n));
+}
+
 void testNorm(int64_t n) {
   const Exactly<float> x(3 * n), weight(n), y(3 * n), dy(3 * n), dx(3 * n), dWeight(n), scales(3);
   Numbers numbers(9);
@@ -118,6 +148,7 @@ void testRows() {
     testReductions(n, x);
     testColumns(n);
     testSoftmax(n);
+    testDivergence(n);
     testNorm(n);
     testRotation(n, n % 3);
   }
