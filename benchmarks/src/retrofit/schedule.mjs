@@ -3,10 +3,7 @@ export const steps = 1700;
 /** Stages of the ramp to 8x; see ramp.yaml. */
 export const [blank, ramp] = [60, 1050];
 
-/** Steps of the last stage, in which decisions harden. */
-export const harden = 440;
-
 /** Part of the ramp done where it reaches a ratio: merges rise evenly to 7/8. */
-export const rampPart = (cr) => (1 - 1 / cr) / (7 / 8);
+const rampPart = (cr) => (1 - 1 / cr) / (7 / 8);
 /** Step of the ramp at which the model of a ratio branches off. */
 export const branchStep = (cr) => blank + Math.round(ramp * rampPart(cr));

@@ -1,6 +1,7 @@
 // Scores the models of the comparison through the cache, by the inference rule: held-out perplexity, recall by number of
 // facts and distance, compression and byte ratio, live bytes, speed. Policies that need no training (H2O, TOVA, a window) run on
-// the control, with budgets that give them the live bytes of each DMC model.
+// the control, with budgets that give them the live bytes of each DMC model. Rows of an earlier run stay where the settings are
+// the same and the model is not in the folder: models can be trained and scored one after the other.
 //
 //     node benchmarks/src/retrofit/table.mjs NOVELS.kvtok RUNS-FOLDER [HELD-OUT TOKENS]
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,7 +14,7 @@ import { loadLocalModel, modelPolicies } from "@kvfold/models";
 import { openShard } from "@kvfold/train";
 import { machine } from "../machine.mjs";
 import { markdownTable } from "./markdown-table.mjs";
-import { branchStep, harden, steps } from "./schedule.mjs";
+import { branchStep } from "./schedule.mjs";
 
 const [shardPath, folder, heldOutTokens = "200000"] = process.argv.slice(2);
 if (folder === undefined) {
@@ -28,6 +29,9 @@ shard.close();
 const recallCells = { facts: [1, 2, 4, 8], distances: [0, 32, 96], samples: 32, seed: 1_000_000 };
 const textWindow = 1024;
 
+const out = fileURLToPath(new URL("../../results/retrofit/", import.meta.url));
+const { date, commit, cpu } = machine();
+const measured = { date, commit, cpu };
 const rows = [];
 const names = readdirSync(folder)
   .filter((name) => existsSync(join(folder, name, "model")))
@@ -54,15 +58,34 @@ for (const dmc of rows.filter(({ name }) => /^dmc-\d+x$/.test(name))) {
 }
 control?.dispose();
 
-const out = fileURLToPath(new URL("../../results/retrofit/", import.meta.url));
 mkdirSync(out, { recursive: true });
-const settings = { reference, heldOutTokens: heldOut.length, textWindow, recall: recallCells };
+const settings = { heldOutTokens: heldOut.length, textWindow, recall: recallCells };
+const all = [...earlierRows(settings, new Set(rows.map(({ name }) => name))), ...rows].sort((a, b) =>
+  order(a.name) === order(b.name)
+    ? a.name.localeCompare(b.name, "en", { numeric: true })
+    : order(a.name) - order(b.name),
+);
 writeFileSync(
   join(out, "table.json"),
-  `${JSON.stringify({ ...machine(), backend: detail, settings, rows }, null, 2)}\n`,
+  `${JSON.stringify({ ...machine(), backend: detail, settings, rows: all }, null, 2)}\n`,
 );
-writeFileSync(join(out, "table.md"), markdownTable(rows, reference));
-console.log(markdownTable(rows, reference));
+const compared = ["control", "base"].find((name) => all.some((row) => row.name === name));
+writeFileSync(join(out, "table.md"), markdownTable(all, compared));
+console.log(markdownTable(all, compared));
+
+/** Rows of the last table that were scored with the same settings and are not scored anew. */
+function earlierRows(settings, anew) {
+  const path = join(out, "table.json");
+  if (!existsSync(path)) return [];
+  const last = JSON.parse(readFileSync(path, "utf8"));
+  if (JSON.stringify(last.settings) !== JSON.stringify(settings)) return [];
+  return last.rows.filter(({ name }) => !anew.has(name));
+}
+
+/** Base and control, trained models, then policies without training. */
+function order(name) {
+  return ["base", "control"].includes(name) ? 0 : name.includes(" at ") ? 2 : 1;
+}
 
 /** One row: a model under the policy that `policyFor` makes for texts and for recall. */
 async function score(name, model, policyFor, training) {
@@ -83,6 +106,7 @@ async function score(name, model, policyFor, training) {
     tokensPerSecond: recall.tokensPerSecond,
     cells: recall.cells,
     kinds: recall.kinds,
+    measured,
     nats: text.nats.map((value) => Math.round(value * 1e5) / 1e5),
     ...training,
   };
@@ -123,13 +147,7 @@ async function budgetFor(bytesOf, wanted, first) {
 /** Tokens and minutes that a model was trained for, the runs that it branched off included. */
 function trained(name) {
   const branch = /^dmc-(\d+)x(-b)?$/.exec(name);
-  const parts = branch
-    ? [
-        pass(`ramp${branch[2] ?? ""}`, branchStep(Number(branch[1]))),
-        pass(name.replace("dmc", "solidify"), steps - harden - branchStep(Number(branch[1]))),
-        pass(name),
-      ]
-    : [pass(name)];
+  const parts = branch ? [pass(`ramp${branch[2] ?? ""}`, branchStep(Number(branch[1]))), pass(name)] : [pass(name)];
   if (parts.some((part) => part === undefined)) return {};
   const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
   return { trainedTokens: sum("tokens"), trainedMinutes: sum("seconds") / 60 };

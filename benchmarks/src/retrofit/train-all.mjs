@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { blank, branchStep, harden, ramp, rampPart, steps } from "./schedule.mjs";
+import { blank, branchStep, ramp, steps } from "./schedule.mjs";
 
 const [base, shard, folder, ...only] = process.argv.slice(2);
 if (folder === undefined) {
@@ -16,27 +16,25 @@ const here = fileURLToPath(new URL("../../retrofit/", import.meta.url));
 const command = fileURLToPath(new URL("../../../packages/cli/dist/bin.js", import.meta.url));
 const runs = resolve(folder);
 
+/** What of dms.yaml the last stage must know. */
+const dmsMethod = { "method.kind": "dms", "method.delay": 16, "method.logitScale": 10 };
+
 const checkpoint = (run, step) => join(runs, run, "checkpoints", `step-${String(step).padStart(8, "0")}`);
 
-/** A DMC model branches off the ramp where it reaches the ratio, solidifies, and hardens its decisions. */
-function dmc(name, cr, from, seed) {
-  const begun = branchStep(cr);
-  const soft = steps - begun - harden;
-  const solid = name.replace("dmc", "solidify");
-  const shared = { "distill.teacher": resolve(base), cr };
-  const solidify = {
-    ...shared,
-    "model.from": checkpoint(from, begun),
+/** The rest of the steps, at the full ratio: a model branches off a ramp where that reaches its ratio. */
+const hardened = (name, cr, from, seed, more = {}) => ({
+  name,
+  recipe: "harden",
+  set: {
+    "distill.teacher": resolve(base),
+    cr,
+    "model.from": checkpoint(from, branchStep(cr)),
     seed,
-    steps: soft,
-    "method.stages.solidify": soft,
-    "method.annealing.from": 0.1 ** rampPart(cr),
-  };
-  return [
-    { name: solid, recipe: "solidify", set: solidify },
-    { name, recipe: "harden", set: { ...shared, "model.from": checkpoint(solid, soft), seed: seed + 1 } },
-  ];
-}
+    steps: steps - branchStep(cr),
+    "method.stages.solidify": steps - branchStep(cr),
+    ...more,
+  },
+});
 
 /** The same schedule as the ramp to 8x, up to where 4x branches off. */
 const rampTo4 = {
@@ -47,17 +45,15 @@ const rampTo4 = {
   "method.temperature": 0.1 ** (6 / 7),
 };
 
-/** One run, with the stages of the DMC model of the same ratio. */
-const dms = (cr) => ({
-  name: `dms-${cr}x`,
-  recipe: "dms",
-  set: {
-    cr,
-    "method.stages.ramp": branchStep(cr) - blank,
-    "method.stages.solidify": steps - branchStep(cr),
-    "distill.teacher": resolve(base),
+/** A ramp of its own for each ratio: what DMS evicts is not what it would have kept for a lower one. */
+const dms = (cr) => [
+  {
+    name: `ramp-dms-${cr}x`,
+    recipe: "dms",
+    set: { cr, steps: branchStep(cr), "method.stages.ramp": branchStep(cr) - blank, "distill.teacher": resolve(base) },
   },
-});
+  hardened(`dms-${cr}x`, cr, `ramp-dms-${cr}x`, 12, dmsMethod),
+];
 
 /** Pooled heads learn from the base as well, as all compressed models do. */
 const gqa = (ratio) => ({
@@ -69,17 +65,17 @@ const gqa = (ratio) => ({
 /** In the order in which the numbers are wanted. */
 const all = [
   { name: "ramp", recipe: "ramp", set: {} },
-  ...dmc("dmc-4x", 4, "ramp", 12),
+  hardened("dmc-4x", 4, "ramp", 12),
   { name: "control", recipe: "control", set: {} },
   gqa(4),
-  ...dmc("dmc-2x", 2, "ramp", 12),
-  ...dmc("dmc-8x", 8, "ramp", 12),
-  dms(4),
-  dms(8),
+  hardened("dmc-2x", 2, "ramp", 12),
+  hardened("dmc-8x", 8, "ramp", 12),
+  ...dms(4),
+  ...dms(8),
   gqa(2),
   gqa(8),
   { name: "ramp-b", recipe: "ramp", set: rampTo4 },
-  ...dmc("dmc-4x-b", 4, "ramp-b", 22),
+  hardened("dmc-4x-b", 4, "ramp-b", 22),
   { name: "control-b", recipe: "control", set: { seed: 21 } },
 ];
 
