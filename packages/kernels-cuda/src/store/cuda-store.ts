@@ -198,7 +198,7 @@ export class CudaStore implements LayerStore {
   }
 
   get stateBytes(): number {
-    return this.#disposed ? 0 : this.#list.stateBytes;
+    return this.#disposed ? 0 : (this.#list.states?.bytes ?? 0);
   }
 
   get liveBytes(): number {

@@ -44,6 +44,7 @@ export function writeTokens(backend: CudaBackend, write: Write): Chunk | undefin
   const { engine } = backend;
   const lanes = list.lanesOf(step.rows);
   list.reserve(step.rows, step.lengths);
+  if (op.op === "merge") list.ownStates();
   if (list.shared) {
     const block = backend.scratch(4 * lanes.length);
     engine.upload(block.address, Int32Array.from(lanes));
