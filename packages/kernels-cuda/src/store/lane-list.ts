@@ -26,6 +26,8 @@ export class LaneList implements PageHolder {
   shared = false;
   /** Upper bound of each lane's length. */
   readonly bounds: Int32Array;
+  /** False when some lane may be shorter than its bound. */
+  exact = true;
   readonly #kvHeads: number;
   readonly #engine: CudaEngine;
   readonly #lengths: Block;
@@ -95,7 +97,22 @@ export class LaneList implements PageHolder {
 
   refresh(): void {
     this.bounds.set(this.hostLengths());
+    this.exact = true;
     this.#add(this.#coming);
+  }
+
+  /** Entries of a lane; waits for the device where they are not known here. */
+  lengthOf(lane: number): number {
+    if (!this.exact) this.refresh();
+    return this.bounds[lane] as number;
+  }
+
+  /** Copies the lengths of the lanes of some rows, in their order, to an address. */
+  copyLengths(rows: readonly number[], to: number): void {
+    const bytes = 4 * this.#kvHeads;
+    rows.forEach((row, i) => {
+      this.#engine.copy(to + i * bytes, this.#lengths.address + row * bytes, bytes);
+    });
   }
 
   /** Entries of each lane; waits for the device. */
@@ -162,6 +179,7 @@ export class LaneList implements PageHolder {
       made.bounds.set(this.bounds.subarray(row * perRow, (row + 1) * perRow), i * perRow);
     });
     made.hold();
+    made.exact = this.exact;
     made.shared = this.shared = true;
     return made;
   }
