@@ -221,6 +221,7 @@ export class LaneList implements PageHolder {
       readonly bounds: readonly number[];
     },
   ): void {
+    if (this.memory.pages === 0) return; // nobody has written yet
     const engine = this.#engine;
     const lanes = this.lanesOf(rows);
     this.memory.ensure(this.pagesFor(moved.bounds));

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { chooseBackend, openSafetensors, type SafetensorsFile } from "@kvfold/core";
+import { openSafetensors, type SafetensorsFile } from "@kvfold/core";
 import { goldensPath } from "@kvfold/core/testing";
 import { type CachePolicy, h2o, type KvCache, tova, window } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { emulatedCuda, useBackend } from "../../test/emulated-cuda.js";
 import type { Decoder } from "../decoder/decoder.js";
 import { goldenDecoder, goldenRows, largestDifference } from "./golden-model.js";
 
@@ -33,12 +34,17 @@ interface GoldenModel {
 const folder = goldensPath("hf") as string;
 const index = JSON.parse(readFileSync(join(folder, "decode-policies/index.json"), "utf8")) as Index;
 
-describe.each(Object.entries(index.models))("%s", (_name, model) => {
+/** Both models, and one of them on the emulated device, which is slow. */
+const runs = Object.entries(index.models).flatMap(([name, model]) =>
+  ["wasm", ...(name === "llama-gqa" ? emulatedCuda : [])].map((backend) => [name, backend, model] as const),
+);
+
+describe.each(runs)("%s on %s", (_name, backend, model) => {
   let decoder: Decoder;
   let golden: SafetensorsFile;
 
   beforeAll(async () => {
-    await chooseBackend({ prefer: "wasm" });
+    await useBackend(backend);
     golden = openSafetensors(join(folder, "decode-policies", model.file));
     decoder = goldenDecoder(join(folder, "models", model.model));
   });
