@@ -5,11 +5,10 @@ import { emulator } from "../../test/use-emulator.js";
 const tolerances = { bf16: 0.015, int8: 0.03 };
 
 const nameOf = ({ name, policy }: PolicyRow) => name ?? policy().name;
-const all = [...ownPolicyRows, ...storeOpRows];
 
 /** Policies that use different ops of the store, for each codec: the emulated device is slow. */
 const coded = (codec: keyof typeof tolerances, names: readonly string[]): PolicyRow[] =>
-  all
+  [...ownPolicyRows, ...storeOpRows]
     .filter((row) => names.includes(nameOf(row)))
     .map((row) => ({
       ...row,
@@ -18,7 +17,7 @@ const coded = (codec: keyof typeof tolerances, names: readonly string[]): Policy
     }));
 
 const rows = [
-  ...all,
+  ...storeOpRows,
   ...coded("bf16", ["full", "un-rotated merging", "delayed eviction"]),
   ...coded("int8", ["full", "ring of 5", "un-rotated merging, no window"]),
 ];
