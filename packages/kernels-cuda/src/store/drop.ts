@@ -57,5 +57,6 @@ export function dropEntries(
     return op.op === "drop-lowest" && !ofRow ? Math.min(bound, kept) : bound;
   });
   list.rearrange(step.rows, numbers.rows, { order: order.address, orderSlots, newLengths: lengths.address, bounds });
+  if (op.op === "drop-below" || ofRow) list.exact = false;
   for (const block of [keeps, order, lengths]) engine.pool.give(block);
 }
