@@ -16,10 +16,6 @@ constexpr int64_t chunkEntries = codec == EntryCodec::f32 ? 32 : codec == EntryC
 #if defined(__AVX512F__)
 constexpr int headsTogether = 4;
 constexpr int mostSums = 16;
-#elif defined(__AVX2__)
-/** Twelve sums, a query for each head and a key fill the sixteen registers; so do the weights and a value. */
-constexpr int headsTogether = 3;
-constexpr int mostSums = 12;
 #else
 constexpr int headsTogether = 2;
 constexpr int mostSums = 8;
@@ -30,7 +26,7 @@ constexpr int mostSums = 8;
  * sixteen in a row apart needs a shuffle too. Queries and sums are then kept in the order evens, odds.
  */
 template <EntryCodec codec, int fixed>
-constexpr bool inPairs = codec == EntryCodec::bf16 && fixed != 0 && width > 4;
+constexpr bool inPairs = codec == EntryCodec::bf16 && fixed != 0 && width > 8;
 
 /** Sums into the order that values come in, or back. */
 template <EntryCodec codec, int fixed>
@@ -62,29 +58,6 @@ KVFOLD_INLINE int64_t dimsOf(const PagesTask& task) {
   return fixed == anyDims ? task.dims : fixed;
 }
 
-#if defined(__AVX2__) && !defined(__AVX512F__)
-/** One vector of channels, the first or second from i on: the heads' queries stay in registers, keys come one by one. */
-template <EntryCodec codec, int heads, int fixed, int half>
-KVFOLD_INLINE void scoreHalf(const float* q, int64_t dims, const uint8_t* const* slots, int64_t i, F (*sums)[together]) {
-  F query[heads];
-  KVFOLD_UNROLL
-  for (int h = 0; h < heads; h++) {
-    query[h] = load(q + h * dims);
-    hold(query[h]);
-  }
-  KVFOLD_UNROLL
-  for (int e = 0; e < together; e++) {
-    F key = Stored<codec, inPairs<codec, fixed>>::template halfOf<half>(slots[e], i);
-    if (heads > 1) hold(key);
-    KVFOLD_UNROLL
-    for (int h = 0; h < heads; h++) {
-      sums[h][e] = fma(key, query[h], sums[h][e]);
-      hold(sums[h][e]);
-    }
-  }
-}
-#endif
-
 /** Products of four entries (fewer: the last repeats) with `heads` heads, into the sums of each head. */
 template <EntryCodec codec, int heads, int fixed>
 KVFOLD_INLINE void fourScores(const PagesTask& task, const float* q, const uint8_t* slot, int64_t slotBytes, int64_t count,
@@ -99,12 +72,6 @@ KVFOLD_INLINE void fourScores(const PagesTask& task, const float* q, const uint8
     for (int e = 0; e < together; e++) sums[h][e] = all(0);
   }
   const int64_t dims = dimsOf<fixed>(task);
-#if defined(__AVX2__) && !defined(__AVX512F__)
-  for (int64_t i = 0; i < dims; i += 2 * width) {
-    scoreHalf<codec, heads, fixed, 0>(q + i, dims, slots, i, sums);
-    scoreHalf<codec, heads, fixed, 1>(q + i + width, dims, slots, i, sums);
-  }
-#else
 #pragma GCC unroll 4
   for (int64_t i = 0; i < dims; i += width) {
     F keys[together];
@@ -120,7 +87,6 @@ KVFOLD_INLINE void fourScores(const PagesTask& task, const float* q, const uint8
       for (int e = 0; e < together; e++) sums[h][e] = fma(keys[e], query, sums[h][e]);
     }
   }
-#endif
   KVFOLD_UNROLL
   for (int h = 0; h < heads; h++) out[h].put(quad, sums[h][0], sums[h][1], sums[h][2], sums[h][3]);
 }
@@ -187,7 +153,7 @@ KVFOLD_INLINE void someScores(const PagesTask& task, const Queries<codec, heads,
 
 /** Scores of one page for all heads of the pass, at `out[head * stride]`; up to 15 floats behind its end are written too. */
 template <EntryCodec codec, int heads, int fixed>
-KVFOLD_PART void pageScores(const PagesTask& task, const Queries<codec, heads, fixed>& queries, const PageSpan& page,
+KVFOLD_INLINE void pageScores(const PagesTask& task, const Queries<codec, heads, fixed>& queries, const PageSpan& page,
                               const Ahead& ahead, float* out, int64_t stride) {
   int64_t first = 0;
   for (; first + sumsTogether <= page.count; first += sumsTogether) {
@@ -217,7 +183,7 @@ KVFOLD_PART void pageScores(const PagesTask& task, const Queries<codec, heads, f
 
 /** Adds the weighted values of some pages to `vectors` vectors of the sums, from channel `i` on; corrects them first. */
 template <EntryCodec codec, int heads, int vectors, int fixed, class Asked>
-KVFOLD_PART void addValues(const PagesTask& task, int64_t firstPage, int64_t endPage, const float* weights, int64_t stride,
+KVFOLD_INLINE void addValues(const PagesTask& task, int64_t firstPage, int64_t endPage, const float* weights, int64_t stride,
                              const float* corrections, int64_t i, float* sums, Asked&& asked) {
   using S = Stored<codec, inPairs<codec, fixed>>;
   const int64_t dims = dimsOf<fixed>(task);
@@ -236,22 +202,6 @@ KVFOLD_PART void addValues(const PagesTask& task, int64_t firstPage, int64_t end
     if (i == 0) ahead = asked(endPage - firstPage + p - firstPage);
     for (int64_t e = 0; e < page.count; e++, value += slotBytes, weights++) {
       if (i == 0 && e % together == 0) ahead.ask(e, slotBytes);
-      if constexpr (width == 8) {
-        F shares[heads];
-        KVFOLD_UNROLL
-        for (int h = 0; h < heads; h++) {
-          shares[h] = all(weights[h * stride]);
-          hold(shares[h]);
-        }
-        KVFOLD_UNROLL
-        for (int v = 0; v < vectors; v++) {
-          F vector = S::vector(value, v * width);
-          if (heads > 1) hold(vector);
-          KVFOLD_UNROLL
-          for (int h = 0; h < heads; h++) acc[h][v] = fma(shares[h], vector, acc[h][v]);
-        }
-        continue;
-      }
       F vector[vectors];
       KVFOLD_UNROLL
       for (int v = 0; v < vectors; v++) {
@@ -272,9 +222,6 @@ KVFOLD_PART void addValues(const PagesTask& task, int64_t firstPage, int64_t end
     for (int v = 0; v < vectors; v++) store(sums + h * dims + i + v * width, acc[h][v]);
   }
 }
-
-/** `Softmax::toWeights`. */
-KVFOLD_PART float toWeights(Softmax& softmax, float* row, int64_t entries) { return softmax.toWeights(row, entries); }
 
 /** `heads` heads of the group, from `firstHead`. */
 template <EntryCodec codec, int heads, int fixed>
@@ -335,7 +282,7 @@ void pagesOf(const PagesTask& task, int64_t firstHead) {
       if (task.scores != nullptr) {
         memcpy(task.scores + (firstHead + h) * task.scoresStride + done, row, static_cast<size_t>(entries) * 4);
       }
-      corrections[h] = toWeights(softmax[h], row, entries);
+      corrections[h] = softmax[h].toWeights(row, entries);
     }
 #if defined(__AVX512VNNI__)
     if constexpr (inIntegers<codec, fixed>) {
@@ -354,7 +301,7 @@ void pagesOf(const PagesTask& task, int64_t firstHead) {
         }
       }
     }
-    constexpr int vectors = mostSums / heads >= 8 && width == 8 ? 8 : mostSums / heads >= 4 ? 4 : mostSums / heads >= 2 ? 2 : 1;
+    constexpr int vectors = mostSums / heads >= 4 ? 4 : mostSums / heads >= 2 ? 2 : 1;
     int64_t i = 0;
     for (; i + vectors * width <= dims; i += vectors * width) {
       addValues<codec, heads, vectors, fixed>(task, p, end, scores, stride, corrections, i, sums, asked);
@@ -383,18 +330,30 @@ void pagesOfAll(const PagesTask& task) {
 }
 
 template <EntryCodec codec>
-void pages(const PagesTask& task) {
-  if constexpr (width > 4) {
-    if (task.dims == 64) return pagesOfAll<codec, 64>(task);
-    if (task.dims == 128) return pagesOfAll<codec, 128>(task);
+void pages(const PagesTask* tasks, int64_t count) {
+  if constexpr (hasSixteen) {
+    if (tasks->dims == 32 || tasks->dims == 64 || tasks->dims == 128) return attendSixteen(codec, tasks, count);
   }
-  pagesOfAll<codec, anyDims>(task);
+  for (const PagesTask* task = tasks; task < tasks + count; task++) {
+    if constexpr (width > 8) {
+      if (task->dims == 64) {
+        pagesOfAll<codec, 64>(*task);
+        continue;
+      }
+      if (task->dims == 128) {
+        pagesOfAll<codec, 128>(*task);
+        continue;
+      }
+    }
+    pagesOfAll<codec, anyDims>(*task);
+  }
 }
 
 }  // namespace
 
 extern const AttentionKernels attentionKernels;
 const AttentionKernels attentionKernels = {
-    {pages<EntryCodec::f32>, pages<EntryCodec::bf16>, pages<EntryCodec::int8>}, attendBlock, massOfBlock};
+    {pages<EntryCodec::f32>, pages<EntryCodec::bf16>, pages<EntryCodec::int8>}, attendBlock, massOfBlock,
+    hasSixteen ? 4 : 1};
 
 }  // namespace kvfold::KVFOLD_ISA

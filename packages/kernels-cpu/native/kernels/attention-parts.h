@@ -3,21 +3,19 @@
 #include "attention.h"
 #include "simd-exp.h"
 
-/**
- * Before a part of a chunk's work. With sixteen registers each part has a function of its own: in one function GCC keeps the
- * constants of one part in registers through the others, whose sums then go through memory.
- */
-#if defined(__AVX2__) && !defined(__AVX512F__)
-#define KVFOLD_PART static __attribute__((noinline))
-#else
-#define KVFOLD_PART KVFOLD_INLINE
-#endif
-
 namespace kvfold::KVFOLD_ISA {
 
 // attention-block.cc
 void attendBlock(const BlockTask& task);
 void massOfBlock(const BlockTask& task, int64_t fromRow, int64_t toRow, float* mass);
+
+// attention-sixteen.cc; heads of 32, 64 or 128 channels
+#if defined(__AVX2__) && !defined(__AVX512F__)
+constexpr bool hasSixteen = true;
+#else
+constexpr bool hasSixteen = false;
+#endif
+void attendSixteen(EntryCodec codec, const PagesTask* tasks, int64_t count);
 
 /** Whether any lane of `a` is above `b`. */
 KVFOLD_INLINE bool anyAbove(F a, float b) {
@@ -50,19 +48,22 @@ struct Softmax {
     for (int64_t e = count; e % width != 0; e++) row[e] = hiddenScore;
     F most = load(row);
     for (int64_t e = width; e < count; e += width) most = max(most, load(row + e));
-    float factor = 1;
-    if (anyAbove(most, peak)) {
-      const float newPeak = maxLane(most);
-      factor = factorOf(peak, newPeak);
-      total = mul(total, all(factor));
-      peak = newPeak;
-    }
+    const float factor = raise(most);
     const F top = all(peak);
     for (int64_t e = 0; e < count; e += width) {
       const F weight = expNegative(sub(load(row + e), top));
       store(row + e, weight);
       total = add(total, weight);
     }
+    return factor;
+  }
+
+  /** Takes the largest lane of `most` as the peak if it is above; gives the factor for what was summed before. */
+  inline __attribute__((always_inline)) float raise(F most) {
+    if (!anyAbove(most, peak)) return 1;
+    const float newPeak = maxLane(most), factor = factorOf(peak, newPeak);
+    total = mul(total, all(factor));
+    peak = newPeak;
     return factor;
   }
 

@@ -81,6 +81,13 @@ constexpr int64_t storedBytes = Stored<codec, false>::bytes;
 /** From channels in a row to evens and odds of each pair of vectors, and back. */
 KVFOLD_INLINE void toPairs(const float* from, int64_t count, float* to) {
   for (int64_t at = 0; at < count; at += 2 * width) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    const F low = _mm256_permute2f128_ps(load(from + at), load(from + at + width), 0x20);
+    const F high = _mm256_permute2f128_ps(load(from + at), load(from + at + width), 0x31);
+    store(to + at, _mm256_shuffle_ps(low, high, 0x88));
+    store(to + at + width, _mm256_shuffle_ps(low, high, 0xdd));
+    continue;
+#endif
     for (int i = 0; i < width; i++) {
       to[at + i] = from[at + 2 * i];
       to[at + width + i] = from[at + 2 * i + 1];
@@ -89,6 +96,13 @@ KVFOLD_INLINE void toPairs(const float* from, int64_t count, float* to) {
 }
 KVFOLD_INLINE void fromPairs(const float* from, int64_t count, float* to) {
   for (int64_t at = 0; at < count; at += 2 * width) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    const F even = load(from + at), odd = load(from + at + width);
+    const F low = _mm256_unpacklo_ps(even, odd), high = _mm256_unpackhi_ps(even, odd);
+    store(to + at, _mm256_permute2f128_ps(low, high, 0x20));
+    store(to + at + width, _mm256_permute2f128_ps(low, high, 0x31));
+    continue;
+#endif
     for (int i = 0; i < width; i++) {
       to[at + 2 * i] = from[at + i];
       to[at + 2 * i + 1] = from[at + width + i];

@@ -71,14 +71,16 @@ struct BlockTask {
 constexpr int64_t mostBlockEntries = 64;
 
 struct AttentionKernels {
-  /** By codec. */
-  void (*pages[entryCodecCount])(const PagesTask& task);
+  /** By codec: `count` tasks, of the same shape, of which the results are those of each alone. */
+  void (*pages[entryCodecCount])(const PagesTask* tasks, int64_t count);
   void (*block)(const BlockTask& task);
   /**
    * The share of each query's attention that the entries of a block got, once `peak` and `total` are final: adds the sum
    * over the queries `fromRow <= row < toRow` to `mass` `[count]`. `sums` is not used.
    */
   void (*mass)(const BlockTask& task, int64_t fromRow, int64_t toRow, float* mass);
+  /** Tasks of `pages` that are best given together, far from each other in memory. */
+  int64_t tasksTogether;
 };
 
 }  // namespace kvfold

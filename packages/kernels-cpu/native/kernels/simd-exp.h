@@ -10,17 +10,22 @@ KVFOLD_INLINE F roundWhole(F x) {
   return sub(add(x, shift), shift);
 }
 
-/** 2^n for whole n from -126 to 127. */
-KVFOLD_INLINE F powerOfTwo(F n) {
+/** The whole number n, of -126 to 127, nearest to `x` times `scale`; `power` becomes 2^n. */
+KVFOLD_INLINE F roundWithPower(F x, F scale, F& power) {
 #if defined(__AVX512F__)
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
+  const F n = roundWhole(mul(x, scale));
+  power = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
+  return n;
 #elif defined(__AVX2__)
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+  // rounded by adding a large number, whose last bits then are n plus the bias of exponents
+  const F large = all(12582912.0f + 127), shifted = fma(x, scale, large);
+  power = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23));
+  return sub(shifted, large);
 #else
+  const F n = roundWhole(mul(x, scale));
   const I bits = (__builtin_convertvector(n, I) + 127) << 23;
-  F power;
   memcpy(&power, &bits, sizeof power);
-  return power;
+  return n;
 #endif
 }
 
@@ -42,7 +47,8 @@ KVFOLD_INLINE F zeroBelow(F x, F guard, float least) {
 KVFOLD_INLINE F expNegative(F x) {
   constexpr float least = -87.0f;
   const F clamped = max(all(least), x);  // the second operand where one is NaN
-  const F n = roundWhole(mul(clamped, all(1.44269504088896341f)));
+  F power;
+  const F n = roundWithPower(clamped, all(1.44269504088896341f), power);
   F r = fma(n, all(-0.693359375f), clamped);
   r = fma(n, all(2.12194440e-4f), r);
   F y = all(1.0f / 5040);
@@ -53,7 +59,7 @@ KVFOLD_INLINE F expNegative(F x) {
   y = fma(y, r, all(0.5f));
   y = fma(y, r, all(1.0f));
   y = fma(y, r, all(1.0f));
-  return zeroBelow(mul(y, powerOfTwo(n)), x, least);
+  return zeroBelow(mul(y, power), x, least);
 }
 
 }  // namespace kvfold::KVFOLD_ISA

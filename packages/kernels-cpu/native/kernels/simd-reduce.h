@@ -42,14 +42,25 @@ struct QuadSums {
     store(out, _mm512_permutexvar_ps(order, sums));
   }
 #elif defined(__AVX2__)
-  __m128 parts[2];
+  F parts[2];
 
+  /** Sums of two lanes each, first those of `a`. */
+  KVFOLD_INLINE F halves(F a, F b) { return add(_mm256_blend_ps(a, b, 0xcc), _mm256_shuffle_ps(a, b, 0x4e)); }
   inline __attribute__((always_inline)) void put(int quad, F a, F b, F c, F d) {
-    const __m256 abcd = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
-    parts[quad] = _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps(abcd, 1));
+    const F ab = halves(a, b), cd = halves(c, d);
+    parts[quad] = add(_mm256_shuffle_ps(ab, cd, 0x88), _mm256_shuffle_ps(ab, cd, 0xdd));
+  }
+  /** As `put` for whole numbers, that are summed as such as long as they are apart. */
+  inline __attribute__((always_inline)) void putInts(int quad, __m256i a, __m256i b, __m256i c, __m256i d) {
+    const __m256i abcd = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    parts[quad] = _mm256_cvtepi32_ps(abcd);
+  }
+  /** The sums of all vectors in order. */
+  inline __attribute__((always_inline)) F whole() const {
+    return add(_mm256_blend_ps(parts[0], parts[1], 0xf0), _mm256_permute2f128_ps(parts[0], parts[1], 0x21));
   }
   /** `out[0..7]`, as above. */
-  inline __attribute__((always_inline)) void finish(float* out) const { store(out, _mm256_set_m128(parts[1], parts[0])); }
+  inline __attribute__((always_inline)) void finish(float* out) const { store(out, whole()); }
 #else
   float sums[4];
 

@@ -12,8 +12,16 @@
 namespace kvfold {
 namespace {
 
-/** Entries of a block; a thread works on a block at a time. */
-constexpr int64_t blockEntries = 64;
+/**
+ * Entries of a block; a thread works on a block at a time. Short lanes are shared between threads, in long ones the work that
+ * comes with each block counts. Only the lane's own length decides, so that nothing else changes its result.
+ */
+constexpr int64_t longBlock = 256;
+
+int64_t blockEntries(const Lane& lane) { return lane.length < 256 ? 64 : lane.length < 1024 ? 128 : longBlock; }
+
+/** Most blocks that kernels get together. */
+constexpr int64_t mostTogether = 4;
 
 /** Entries that are worth a second thread. */
 constexpr int64_t entriesForThreads = 256;
@@ -45,9 +53,7 @@ class Decoding {
     const int64_t grain = entries_ >= entriesForThreads ? 1 : blocks_.size();
     std::atomic<bool> ok{true};
     parallelFor(blocks_.size(), grain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        if (!block(i)) ok.store(false, std::memory_order_relaxed);
-      }
+      if (!blocks(begin, end)) ok.store(false, std::memory_order_relaxed);
     });
     if (!ok.load(std::memory_order_relaxed)) return false;
     for (int64_t lane = 0, first = 0; lane < lanes_; lane++) {
@@ -71,7 +77,7 @@ class Decoding {
       for (int64_t p = 0; p < held.pageCount; p++) {
         block.pageCount++;
         block.entries += held.pages[p].count;
-        if (block.entries < blockEntries && p + 1 < held.pageCount) continue;
+        if (block.entries < blockEntries(held) && p + 1 < held.pageCount) continue;
         if (!blocks_.push(block)) return false;
         block = {stepLane, p + 1, 0, block.firstSlot + block.entries, 0};
       }
@@ -88,9 +94,49 @@ class Decoding {
     }
   }
 
-  bool block(int64_t index) {
+  /** Blocks `[begin, end)`: as many together as the kernels like, each of them going through a part of its own. */
+  bool blocks(int64_t begin, int64_t end) const {
+    const int64_t together = kernels().attention->tasksTogether, parts = (end - begin) / together;
+    bool ok = true;
+    for (int64_t i = 0; i < parts; i++) ok = some(begin + i, together, parts) && ok;
+    for (int64_t i = begin + parts * together; i < end; i++) ok = some(i, 1, 1) && ok;
+    return ok;
+  }
+
+  /** `count` blocks, `apart` from each other. */
+  bool some(int64_t index, int64_t count, int64_t apart) const {
+    int64_t entries = 0;
+    for (int64_t i = 0; i < count; i++) entries += blocks_[index + i * apart].entries;
+    const bool hides = anythingEnds(store_, call_);
+    const Scratch bias(hides ? entries * 4 : 0);
+    if (!bias.ok()) return false;
+    PagesTask tasks[mostTogether];
+    int64_t plain = 0;
+    float* own = bias.as<float>();
+    for (int64_t i = 0; i < count; i++) {
+      const Block& block = blocks_[index + i * apart];
+      tasks[plain] = taskOf(index + i * apart);
+      if (hides) {
+        hide(block, own);
+        tasks[plain].bias = own;
+        own += block.entries;
+      }
+      const Lane& held = lane(block.stepLane);
+      if (!shape_.options.rotatesAtWrite) {
+        if (!readBlock(block, tasks[plain])) return false;
+      } else if (held.open && block.firstSlot + block.entries == held.length) {
+        openBlock(block, tasks[plain]);
+      } else {
+        plain++;
+      }
+    }
+    if (plain > 0) kernels().attention->pages[static_cast<int>(shape_.options.codec)](tasks, plain);
+    return true;
+  }
+
+  /** A block's task, with its softmax at the start. */
+  PagesTask taskOf(int64_t index) const {
     const Block& block = blocks_[index];
-    const Lane& held = lane(block.stepLane);
     const int64_t group = shape_.group, dims = shape_.dims;
     float* partial = partials_ + index * partialFloats_;
     for (int64_t h = 0; h < group; h++) {
@@ -98,38 +144,28 @@ class Decoding {
       partial[group + h] = 0;
     }
     memset(partial + 2 * group, 0, static_cast<size_t>(group * dims) * 4);
-    const PageSpan* pages = held.pages + block.firstPage;
-    PagesTask task = {queries_ + block.stepLane * group * dims, group, dims, pages, block.pageCount, nullptr, 0,
-                      shape_.scalesOffset, nullptr, nullptr, longest_, partial, partial + group, partial + 2 * group};
+    PagesTask task = {queries_ + block.stepLane * group * dims, group, dims, lane(block.stepLane).pages + block.firstPage,
+                      block.pageCount, nullptr, 0, shape_.scalesOffset, nullptr, nullptr, longest_, partial, partial + group,
+                      partial + 2 * group};
     if (index + 1 < blocks_.size()) {
       const Block& next = blocks_[index + 1];
       task.ahead = lane(next.stepLane).pages + next.firstPage;
       task.aheadCount = next.pageCount;
     }
     if (scores_ != nullptr) task.scores = scores_ + block.stepLane * group * longest_ + block.firstSlot;
-    const Scratch bias(anythingEnds(store_, call_) ? block.entries * 4 : 0);
-    if (!bias.ok()) return false;
-    if (anythingEnds(store_, call_)) {
-      hide(block, bias.as<float>());
-      task.bias = bias.as<float>();
-    }
-    if (!shape_.options.rotatesAtWrite) return readBlock(block, task);
-    const bool withOpen = held.open && block.firstSlot + block.entries == held.length;
-    const auto attend = kernels().attention->pages;
-    if (!withOpen) {
-      attend[static_cast<int>(shape_.options.codec)](task);
-      return true;
-    }
-    // the open entry counts in float32
-    PageSpan closed[2 * blockEntries];
-    memcpy(closed, pages, static_cast<size_t>(block.pageCount) * sizeof(PageSpan));
+    return task;
+  }
+
+  /** A block whose last entry is the open one, which counts in float32. */
+  void openBlock(const Block& block, PagesTask task) const {
+    PageSpan closed[2 * longBlock];
+    memcpy(closed, task.pages, static_cast<size_t>(block.pageCount) * sizeof(PageSpan));
     closed[block.pageCount - 1].count--;
     task.pages = closed;
     task.aheadCount = 0;
-    attend[static_cast<int>(shape_.options.codec)](task);
-    const PageSpan open = {reinterpret_cast<uint8_t*>(shape_.open(held.state)), 1};
+    kernels().attention->pages[static_cast<int>(shape_.options.codec)](&task, 1);
+    const PageSpan open = {reinterpret_cast<uint8_t*>(shape_.open(lane(block.stepLane).state)), 1};
     attendSpan(task, open, block.entries - 1);
-    return true;
   }
 
   /** Entries in float32 that lie one behind the other, as a page does. */
@@ -139,7 +175,7 @@ class Decoding {
     task.aheadCount = 0;
     if (task.bias != nullptr) task.bias += before;
     if (task.scores != nullptr) task.scores += before;
-    kernels().attention->pages[static_cast<int>(EntryCodec::f32)](task);
+    kernels().attention->pages[static_cast<int>(EntryCodec::f32)](&task, 1);
   }
 
   /** Stores of un-rotated keys: entries are turned into float32 first. */

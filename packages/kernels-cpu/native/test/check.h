@@ -52,6 +52,7 @@ void testPackedLinear();
 void testDecoder();
 void testStore();
 void testNan();
+void testLongLanes();
 void testThreads();
 void testVectorMath();
 void testElementwise();

@@ -49,6 +49,7 @@ int main() {
       test::testDecoder();
       test::testStore();
       test::testNan();
+      test::testLongLanes();
       test::testColumnAttention();
       test::testDmcPool();
     }
