@@ -1,7 +1,7 @@
 import { registerPackedSupport } from "@kvfold/core";
 import { weightFormats } from "./matrix/device-weight.js";
 import { registerCuda } from "./register-cuda.js";
-import { registerCudaStore } from "./store/register-store.js";
+import { registerCudaStore, registerStepRecorder } from "./store/register-store.js";
 
 export { cudaFallbacks } from "./backend/fallbacks.js";
 export type { DeviceDescription } from "./driver/cuda-addon.js";
@@ -12,4 +12,5 @@ export { version } from "./version.js";
 
 registerCuda();
 registerCudaStore();
+registerStepRecorder();
 registerPackedSupport("cuda", { storages: weightFormats });

@@ -75,8 +75,13 @@ export class CudaStore implements LayerStore {
     }
     this.#change();
     if (op.op === "overwrite" && this.#list.shared) this.#ownAll(step);
+    this.#backend.engine.apart(() => this.#list.reserve(step.rows, step.lengths));
     const group = this.#options.shape.queryHeads / this.#options.shape.kvHeads;
     const numbers = this.#numbers(step);
+    this.#backend.recorder.relyOn(
+      () => this.#list.footing,
+      (now) => this.#list.expect(now.rows, now.lengths),
+    );
     this.#chunk?.release();
     this.#chunk = writeTokens(this.#backend, { list: this.#list, step, numbers, tensors, op, site, group });
     this.#peak.note(this.#list);
@@ -220,7 +225,7 @@ export class CudaStore implements LayerStore {
   }
 
   #numbers(step: Step): StepNumbers {
-    return stepNumbers(this.#backend.engine, step);
+    return stepNumbers(this.#backend, step);
   }
 
   #replace(list: LaneList): void {
@@ -231,6 +236,7 @@ export class CudaStore implements LayerStore {
 
   /** Moves all entries of a step's rows to pages that nobody else holds. */
   #ownAll(step: Step): void {
+    this.#backend.recorder.refuse("it moves a cache to pages of its own");
     const { engine } = this.#backend;
     const lanes = this.#list.lanesOf(step.rows);
     const bounds = lanes.map((lane) => this.#list.bounds[lane] as number);

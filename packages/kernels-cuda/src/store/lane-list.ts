@@ -92,6 +92,17 @@ export class LaneList implements PageHolder {
     };
   }
 
+  /** What recorded steps rely on: while nothing of it changes, their kernels find the lanes. */
+  get footing(): readonly unknown[] {
+    const { freePages, freeCount, holders } = this.memory.pool;
+    return [this, this.shared, this.#capacity, this.#table.address, this.memory.pages, freePages, freeCount, holders];
+  }
+
+  /** Entries that there is room for in the lists of pages. */
+  get slots(): number {
+    return this.#capacity * this.layout.pageSlots;
+  }
+
   /** Pages that lanes of such lengths hold. */
   pagesFor(lengths: Iterable<number>): number {
     let sum = 0;
@@ -116,14 +127,19 @@ export class LaneList implements PageHolder {
     return rows.flatMap((row) => Array.from({ length: this.#kvHeads }, (_, head) => row * this.#kvHeads + head));
   }
 
-  /** Makes room for so many more entries in each lane of some rows. */
+  /** Makes room for so many more entries in each lane of some rows, which are written next. */
   reserve(rows: readonly number[], counts: readonly number[]): void {
+    this.expect(rows, counts);
+    this.#coming = [];
+  }
+
+  /** The same for entries that are written later, behind other layers' room. */
+  expect(rows: readonly number[], counts: readonly number[]): void {
     this.#coming = rows.map((row, i) => [row, counts[i] as number] as const);
     this.#add(this.#coming);
     if (this.#pagesOfLongest() > this.#capacity) this.refresh();
     if (this.#pagesOfLongest() > this.#capacity) this.#growTable();
     this.memory.ensure();
-    this.#coming = [];
   }
 
   #add(coming: readonly (readonly [number, number])[]): void {
@@ -210,7 +226,7 @@ export class LaneList implements PageHolder {
   ): void {
     const engine = this.#engine;
     const lanes = this.lanesOf(rows);
-    this.memory.ensure(this.pagesFor(moved.bounds));
+    engine.apart(() => this.memory.ensure(this.pagesFor(moved.bounds)));
     const table = engine.pool.take(4 * lanes.length * this.#capacity, holder);
     const lengths = engine.pool.take(4 * lanes.length, holder);
     const to = { ...this.store, pageTable: table.address, lengths: lengths.address, states: 0 };
@@ -232,10 +248,15 @@ export class LaneList implements PageHolder {
       engine.copy(this.#table.address + row * bytes, table.address + i * bytes, bytes);
       engine.copy(this.#lengths.address + 4 * row * perRow, lengths.address + 4 * i * perRow, 4 * perRow);
     });
-    lanes.forEach((lane, i) => {
-      this.bounds[lane] = Math.min(this.bounds[lane] as number, moved.bounds[i] as number);
-    });
+    this.shorten(lanes, moved.bounds);
     for (const block of [table, lengths, numbers]) engine.pool.give(block);
+  }
+
+  /** Lowers the upper bounds of some lanes. */
+  shorten(lanes: readonly number[], bounds: readonly number[]): void {
+    lanes.forEach((lane, i) => {
+      this.bounds[lane] = Math.min(this.bounds[lane] as number, bounds[i] as number);
+    });
   }
 
   /** Page ids that each lane holds; waits for the device. */
