@@ -2,6 +2,7 @@ import type { CudaKernel } from "./backend/cuda-kernel.js";
 import { adamW } from "./contract/adam-w.js";
 import { columnAttention, columnAttentionGradient } from "./contract/column-attention.js";
 import { crossEntropy, crossEntropyGradient } from "./contract/cross-entropy.js";
+import { dmcDecide } from "./contract/dmc-decide.js";
 import { dmcPool, dmcPoolGradient } from "./contract/dmc-pool.js";
 import { embedding, scatterAddRows } from "./contract/embedding.js";
 import { denseLinear, normPackedLinears, packedLinear } from "./contract/linear.js";
@@ -68,6 +69,7 @@ export const cudaKernels: readonly CudaKernel[] = [
   packedGatedMlp,
   columnAttention,
   columnAttentionGradient,
+  dmcDecide,
   dmcPool,
   dmcPoolGradient,
   crossEntropy,

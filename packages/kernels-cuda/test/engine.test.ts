@@ -1,10 +1,10 @@
-import { WorkRecording } from "../src/engine/work-recording.js";
 import { KvfoldError } from "@kvfold/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { driverResult, knownResults } from "../src/driver/driver-results.js";
 import { type CudaDriver, openDriver } from "../src/driver/open-driver.js";
 import { CudaEngine } from "../src/engine/cuda-engine.js";
 import { deviceKernel } from "../src/engine/device-kernel.js";
+import { WorkRecording } from "../src/engine/work-recording.js";
 import { emulatedImages, loadEmulator } from "./emulated-driver.js";
 
 const emulator = loadEmulator();

@@ -72,8 +72,8 @@ export class CudaStepRecorder implements StepRecorder {
     if (now === undefined) return;
     now.strangers.delete(tensor.dataId);
     const data = this.#dataOf(tensor);
-    if (!data.onHost) return now.work.refuse("an input of it lies on the device already");
-    data.placeAt(now.inputs.lend(data.values as InputValues, fill));
+    if (data.onHost) data.placeAt(now.inputs.lend(data.values as InputValues, fill));
+    else now.work.refuse("an input of it lies on the device already");
   }
 
   /** Numbers that a step determines, by their address; undefined when nothing is recorded. */
@@ -120,7 +120,7 @@ class Recorded implements RecordedStep {
   readonly work: WorkRecording;
   readonly inputs: StepInputs;
   readonly strangers = new Set<object>();
-  readonly #footings: { readonly of: Footing; readonly then: readonly unknown[] }[] = [];
+  readonly #footings: { readonly of: Footing; readonly values: readonly unknown[] }[] = [];
   readonly #onReplay: ((step: Step) => void)[] = [];
   readonly #angles = new Map<Rope, DeviceAngles>();
   #numbers: { readonly address: number; readonly values: Int32Array } | undefined;
@@ -140,9 +140,9 @@ class Recorded implements RecordedStep {
 
   /** True while all memory that the step relies on is where it was. */
   isTrue(): boolean {
-    return this.#footings.every(({ of, then }) => {
+    return this.#footings.every(({ of, values }) => {
       const now = of();
-      return now.length === then.length && now.every((value, i) => value === then[i]);
+      return now.length === values.length && now.every((value, i) => value === values[i]);
     });
   }
 
@@ -152,14 +152,15 @@ class Recorded implements RecordedStep {
   }
 
   relyOn(of: Footing, onReplay: (step: Step) => void): void {
-    this.#footings.push({ of, then: of() });
+    this.#footings.push({ of, values: of() });
     this.#onReplay.push(onReplay);
   }
 
   numbers(of: (step: Step) => Int32Array, step: Step): number {
     const values = of(step);
     this.#numbers ??= { values, address: this.inputs.add(values, of) };
-    if (values.some((value, i) => value !== this.#numbers?.values[i])) this.work.refuse("its layers see different steps");
+    if (values.some((value, i) => value !== this.#numbers?.values[i]))
+      this.work.refuse("its layers see different steps");
     return this.#numbers.address;
   }
 

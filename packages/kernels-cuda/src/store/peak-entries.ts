@@ -22,7 +22,11 @@ export class PeakEntries {
       this.#engine.fillBytes(block.address, 0, 8);
       return block;
     });
-    this.#engine.launch(kernel, { lengths: lengthsAddress, peak: this.#block.address, lanes }, { grid: [1], block: [256] });
+    this.#engine.launch(
+      kernel,
+      { lengths: lengthsAddress, peak: this.#block.address, lanes },
+      { grid: [1], block: [256] },
+    );
   }
 
   /** Waits for the device. */
