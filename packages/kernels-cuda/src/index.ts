@@ -1,6 +1,7 @@
 import { registerPackedSupport } from "@kvfold/core";
 import { weightFormats } from "./matrix/device-weight.js";
 import { registerCuda } from "./register-cuda.js";
+import { registerDrawer } from "./sampling/register-drawer.js";
 import { registerCudaStore, registerStepRecorder } from "./store/register-store.js";
 
 export { cudaFallbacks } from "./backend/fallbacks.js";
@@ -13,4 +14,5 @@ export { version } from "./version.js";
 registerCuda();
 registerCudaStore();
 registerStepRecorder();
+registerDrawer();
 registerPackedSupport("cuda", { storages: weightFormats });

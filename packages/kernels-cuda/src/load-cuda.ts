@@ -40,7 +40,8 @@ export type LoadedCuda =
       readonly reason: string;
     };
 
-let options: CudaOptions = {};
+const defaults: CudaOptions = { device: 0, matmulPrecision: "float32" };
+let options = defaults;
 let found: { readonly driver: CudaDriver; readonly ordinal: number; readonly images: KernelImages } | undefined;
 let engine: CudaEngine | undefined;
 
@@ -52,9 +53,11 @@ let engine: CudaEngine | undefined;
  * @throws KvfoldError `cuda-settings` when the settings come after the device is in use
  */
 export function loadCuda(settings: CudaOptions = {}): LoadedCuda {
-  if (Object.keys(settings).length > 0) {
-    if (engine !== undefined && !engine.disposed) {
-      const { name } = engine.device;
+  const changed = Object.entries(settings).some(([name, value]) => value !== options[name as keyof CudaOptions]);
+  const used = engine !== undefined && !engine.disposed ? engine : undefined;
+  if (Object.keys(settings).length > 0 && (changed || used === undefined)) {
+    if (used !== undefined) {
+      const { name } = used.device;
       throw new KvfoldError(
         "cuda-settings",
         `The backend is in use on ${name}: choose device and memory before it, or call disposeCuda() first.`,
