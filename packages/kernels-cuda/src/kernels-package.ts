@@ -10,7 +10,9 @@ export const probe: KernelsPackage["probe"] = ({ device, matmulPrecision } = {})
       ...(matmulPrecision === undefined ? {} : { matmulPrecision }),
     });
     if (!loaded.available) return loaded;
-    return { available: true, detail: `${deviceText(loaded.device)}, driver for CUDA ${loaded.driverVersion}` };
+    const { device: used, driverVersion, products } = loaded;
+    const detail = `${deviceText(used)}, driver for CUDA ${driverVersion}, matrix products: ${products}`;
+    return { available: true, detail };
   } catch (error) {
     return { available: false, reason: error instanceof Error ? error.message : String(error) };
   }

@@ -31,7 +31,8 @@ describe.skipIf(emulator === undefined)("choosing a device", () => {
   it("is the best backend where there is a device, and tells what it runs on", async () => {
     expect(probe()).toEqual({
       available: true,
-      detail: "Emulated GPU 0, compute capability 9.0, 1 GiB, driver for CUDA 13.0",
+      detail:
+        "Emulated GPU 0, compute capability 9.0, 1 GiB, driver for CUDA 13.0, matrix products: own (no cuBLASLt: it is not wanted)",
     });
     await expect(chooseBackend({ prefer: "cuda", device: 7 })).rejects.toThrow(
       'The backend "cuda" cannot run here: There is no device 7. The driver sees 0: Emulated GPU 0',

@@ -2,6 +2,7 @@ import { KvfoldError, type MatmulPrecision } from "@kvfold/core";
 import type { CudaAddon, DeviceDescription, EngineHandle } from "../driver/cuda-addon.js";
 import { explainFailure, isDriverCallError, isLost } from "../driver/explain-failure.js";
 import type { CudaDriver } from "../driver/open-driver.js";
+import { Blas, type BlasHost } from "./blas.js";
 import type { DeviceKernel, LaunchShape } from "./device-kernel.js";
 import type { ArgsOf, Fields } from "./kernel-args.js";
 import type { KernelImages } from "./kernel-images.js";
@@ -16,6 +17,8 @@ export interface EngineOptions {
   readonly images: KernelImages;
   /** Most bytes that the memory pool takes. Default what the device has. */
   readonly memoryLimit?: number | undefined;
+  /** Path of cuBLASLt, where it is to make large products. Default none. */
+  readonly blas?: string | undefined;
   /** Of products with more than a few rows. Default `"float32"`. */
   readonly matmulPrecision?: MatmulPrecision | undefined;
 }
@@ -42,6 +45,8 @@ export class CudaEngine {
   readonly device: DeviceDescription;
   readonly pool: MemoryPool;
   readonly matmulPrecision: MatmulPrecision;
+  /** cuBLASLt; undefined where it is not used. */
+  readonly blas: Blas | undefined;
   readonly #addon: CudaAddon;
   readonly #handle: EngineHandle;
   readonly #images: KernelImages;
@@ -54,7 +59,7 @@ export class CudaEngine {
   #recording: WorkRecording | undefined;
   #disposed = false;
 
-  constructor({ driver, ordinal, images, memoryLimit, matmulPrecision = "float32" }: EngineOptions) {
+  constructor({ driver, ordinal, images, memoryLimit, matmulPrecision = "float32", blas }: EngineOptions) {
     this.matmulPrecision = matmulPrecision;
     this.device = driver.devices[ordinal] as DeviceDescription;
     this.#addon = driver.addon;
@@ -66,6 +71,12 @@ export class CudaEngine {
       info: () => this.#explained(() => this.#addon.memoryInfo(this.#handle)),
     };
     this.pool = new MemoryPool(source, memoryLimit);
+    try {
+      this.blas = blas === undefined ? undefined : new Blas(this.#blasHost(), blas);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   get disposed(): boolean {
@@ -292,6 +303,14 @@ export class CudaEngine {
       if (isDriverCallError(error) && error.result === outOfMemory) return undefined;
       throw explainFailure(error);
     }
+  }
+
+  #blasHost(): BlasHost {
+    return {
+      pool: this.pool,
+      ask: (call) => this.#explained(() => call(this.#addon, this.#handle)),
+      work: (call) => this.#work(() => call(this.#addon, this.#handle)),
+    };
   }
 
   /** A call that belongs to what is recorded. */
