@@ -133,6 +133,23 @@ describe.skipIf(emulator === undefined)("a recorded decoding step", () => {
     for (const each of [...forks, ...others, cache, plain]) each.dispose();
   });
 
+  it("leaves forks and checkpoints alone when lanes merge", () => {
+    const [cache, plain] = caches(policyOf("dmc:force=3"), 2) as [KvCache, KvCache];
+    const both = (i: number) => expect(decode(cache, [token(i)])).toEqual(plainly(plain, [token(i)]));
+    for (let i = 0; i < 3; i++) both(i);
+    for (const each of [cache, plain]) each.checkpoint();
+    const early = [cache.fork(), plain.fork()] as const;
+    for (let i = 0; i < 3; i++) both(i);
+    const late = [cache.fork(), plain.fork()] as const;
+    for (let i = 0; i < 2; i++) both(i);
+    for (const [fork, other] of [early, late]) {
+      for (let i = 0; i < 3; i++) expect(decode(fork, [token(i + 7)])).toEqual(plainly(other, [token(i + 7)]));
+    }
+    for (const each of [cache, plain]) each.crop(23);
+    for (let i = 0; i < 3; i++) both(i + 2);
+    for (const each of [cache, plain, ...early, ...late]) each.dispose();
+  });
+
   it("is made anew when a lane outgrows its list of pages, and only then", () => {
     const [cache, plain] = caches(policyOf("full"), 2) as [KvCache, KvCache];
     const steps = new Set<object>();

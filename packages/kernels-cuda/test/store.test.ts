@@ -70,9 +70,8 @@ describe.skipIf(emulator === undefined)("CudaStore", () => {
     const found = play(options, acts);
     expect(found.lengths).toEqual(wanted.lengths);
     expect(found.peak).toBe(wanted.peak);
-    // chunks attend with 16 bits of each number
     found.values.forEach((values, i) => {
-      const far = wanted.values[i]?.findIndex((want, at) => !(Math.abs((values[at] as number) - want) <= 2e-4));
+      const far = wanted.values[i]?.findIndex((want, at) => !(Math.abs((values[at] as number) - want) <= 1e-5));
       expect([values.length, far], `values ${i}`).toEqual([wanted.values[i]?.length, -1]);
     });
     expect(emulator?.report().problems).toEqual([]);

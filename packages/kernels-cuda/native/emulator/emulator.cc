@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,7 @@
 
 namespace kvfold::emulator {
 
-thread_local Thread* self = nullptr;
+Thread* self = nullptr;
 
 namespace {
 
@@ -29,7 +30,7 @@ Table& table() {
   return all;
 }
 
-enum class State { unstarted, ready, atBarrier, inWarp, ended };
+enum class State : unsigned char { unstarted, ready, atBarrier, inWarp, ended };
 
 struct Copy {
   void* to;
@@ -39,7 +40,6 @@ struct Copy {
 };
 
 struct RunningThread : Thread {
-  State state;
   Context context;
   std::vector<Copy> copies;
   /** Ends of the groups in `copies`. */
@@ -54,7 +54,7 @@ struct Warp {
   unsigned alive;
 };
 
-/** The block that runs; one for each system thread. */
+/** The block that runs. */
 class Block {
  public:
   const char* run(Entry entry, const void* args, const Launch& launch);
@@ -87,6 +87,8 @@ class Block {
   unsigned current_ = 0;
   Context scheduler_{};
   std::vector<RunningThread> threads_ = std::vector<RunningThread>(mostThreads);
+  /** Of the threads, close together: they are looked through all the time. */
+  State states_[mostThreads] = {};
   std::vector<Warp> warps_ = std::vector<Warp>(mostThreads / warpSize);
   /** One for each thread that had to wait, and one for those that did not. */
   unsigned char* stacks_ = nullptr;
@@ -95,7 +97,7 @@ class Block {
   unsigned char* sharedStart_ = nullptr;
 };
 
-thread_local Block* running = nullptr;
+Block* running = nullptr;
 
 Index indexOf(unsigned flat, const unsigned (&size)[3]) {
   return {flat % size[0], flat / size[0] % size[1], flat / size[0] / size[1]};
@@ -112,7 +114,7 @@ void Block::prepareThreads(const Launch& launch, Index block) {
     thread.blocks = {launch.grid[0], launch.grid[1], launch.grid[2]};
     thread.threads = {launch.block[0], launch.block[1], launch.block[2]};
     thread.lane = t % warpSize;
-    thread.state = State::unstarted;
+    states_[t] = State::unstarted;
     thread.copies.clear();
     thread.groups.clear();
   }
@@ -127,13 +129,11 @@ void Block::prepareThreads(const Launch& launch, Index block) {
 void Block::work() {
   while (started_ < count_) {
     current_ = started_++;
-    RunningThread& thread = threads_[current_];
-    thread.state = State::ready;
-    self = &thread;
+    states_[current_] = State::ready;
+    self = &threads_[current_];
     entry_(args_);
     // the thread may have moved between waits; `current_` is right again whenever it runs
-    RunningThread& done = threads_[current_];
-    done.state = State::ended;
+    states_[current_] = State::ended;
     alive_--;
     released(current_ / warpSize);
     releaseBarrierIfDone();
@@ -160,7 +160,7 @@ void Block::released(unsigned w) {
   warp.arrived = 0;
   warp.generation++;
   for (unsigned t = w * warpSize; t < count_ && t < (w + 1) * warpSize; t++) {
-    if (threads_[t].state == State::inWarp) threads_[t].state = State::ready;
+    if (states_[t] == State::inWarp) states_[t] = State::ready;
   }
 }
 
@@ -170,7 +170,7 @@ void Block::releaseBarrierIfDone() {
   lastBarrierSum_ = barrierSum_;
   barrierSum_ = 0;
   for (unsigned t = 0; t < count_; t++) {
-    if (threads_[t].state == State::atBarrier) threads_[t].state = State::ready;
+    if (states_[t] == State::atBarrier) states_[t] = State::ready;
   }
 }
 
@@ -178,9 +178,9 @@ int Block::sumOverBlock(int value) {
   const unsigned own = current_;
   barrierSum_ += value;
   atBarrier_++;
-  threads_[own].state = State::atBarrier;
+  states_[own] = State::atBarrier;
   releaseBarrierIfDone();
-  if (threads_[own].state == State::atBarrier) change(threads_[own].context, scheduler_);
+  if (states_[own] == State::atBarrier) change(threads_[own].context, scheduler_);
   return lastBarrierSum_;
 }
 
@@ -193,7 +193,7 @@ Slots Block::exchange(const void* value, size_t bytes, Collective collective) {
   Slots slots = warp.slots[warp.generation & 1];
   memcpy(slots[thread.lane], value, bytes);
   if (++warp.arrived < warp.alive) {
-    thread.state = State::inWarp;
+    states_[own] = State::inWarp;
     change(thread.context, scheduler_);
     return slots;
   }
@@ -202,7 +202,7 @@ Slots Block::exchange(const void* value, size_t bytes, Collective collective) {
   warp.generation++;
   const unsigned first = own / warpSize * warpSize;
   for (unsigned t = first; t < count_ && t < first + warpSize; t++) {
-    if (threads_[t].state == State::inWarp) threads_[t].state = State::ready;
+    if (states_[t] == State::inWarp) states_[t] = State::ready;
   }
   return slots;
 }
@@ -211,17 +211,17 @@ uint32_t Block::liveLanes() const {
   uint32_t lanes = 0;
   const unsigned first = current_ / warpSize * warpSize;
   for (unsigned t = first; t < count_ && t < first + warpSize; t++) {
-    if (threads_[t].state != State::ended) lanes |= 1u << (t - first);
+    if (states_[t] != State::ended) lanes |= 1u << (t - first);
   }
   return lanes;
 }
 
 const char* Block::stuck() const {
-  static thread_local std::string message;
+  static std::string message;
   unsigned barrier = 0, warp = 0;
   for (unsigned t = 0; t < count_; t++) {
-    barrier += threads_[t].state == State::atBarrier;
-    warp += threads_[t].state == State::inWarp;
+    barrier += states_[t] == State::atBarrier;
+    warp += states_[t] == State::inWarp;
   }
   message = "threads wait for ever: " + std::to_string(barrier) + " at a block's barrier, " + std::to_string(warp) +
             " for other lanes of their warp, " + std::to_string(count_ - barrier - warp) + " have ended";
@@ -234,7 +234,7 @@ const char* Block::runOne(const Launch& launch, Index block) {
   while (alive_ > 0) {
     bool progress = false;
     for (unsigned t = 0; t < started_; t++) {
-      if (threads_[t].state != State::ready) continue;
+      if (states_[t] != State::ready) continue;
       progress = true;
       current_ = t;
       self = &threads_[t];
@@ -295,7 +295,9 @@ Registration::Registration(const char* name, Entry entry, size_t argsBytes) {
 }
 
 const char* run(Entry entry, const void* args, const Launch& launch) {
-  static thread_local Block block;
+  static std::mutex one;
+  const std::lock_guard<std::mutex> lock(one);
+  static Block block;
   running = &block;
   return block.run(entry, args, launch);
 }

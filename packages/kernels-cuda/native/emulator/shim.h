@@ -15,7 +15,7 @@
 #define __restrict__ __restrict
 #define __align__(n) __attribute__((aligned(n)))
 // blocks of a launch run one after the other, so one copy for each system thread is a block's own
-#define __shared__ static thread_local
+#define __shared__ static
 
 #define threadIdx (kvfold::emulator::self->thread)
 #define blockIdx (kvfold::emulator::self->block)

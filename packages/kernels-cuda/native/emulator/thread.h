@@ -26,8 +26,8 @@ struct Thread {
   unsigned lane;
 };
 
-/** The thread that runs now. */
-extern thread_local Thread* self;
+/** The thread that runs now. One launch runs at a time, so that this and shared memory need no storage of each system thread. */
+extern Thread* self;
 
 /** Waits for all threads of the block that have not ended. */
 void syncBlock();

@@ -3,6 +3,7 @@
 
 #include "../kernels/args/cache-chunk.h"
 #include "../kernels/args/dmc-decide.h"
+#include "../kernels/args/prefill-exact.h"
 #include "../kernels/args/prefill-mass.h"
 #include "../kernels/args/turn-queries.h"
 #include "stored-entry.h"
@@ -19,6 +20,7 @@ struct Setting {
   int group;
   bool columns;  // position and end, for append
   bool decideHere;
+  bool exact = false;  // attention in float32 throughout
 };
 
 struct Entry {
@@ -100,9 +102,10 @@ void run(const Setting& s, uint64_t seed) {
     attend.window = s.columns ? 50 : noEnd, attend.sinks = 3, attend.recent = s.columns ? 30 : noEnd;
     const char* codecs[] = {"f32", "bf16", "int8"};
     char name[64];
-    snprintf(name, sizeof name, "kvfold_prefill_attention_%s_%d", codecs[static_cast<int>(s.codec)], dims);
+    snprintf(name, sizeof name, "kvfold_prefill_attention_%s_%d", s.exact ? "exact" : codecs[static_cast<int>(s.codec)], dims);
     const unsigned blocks = (static_cast<unsigned>(T * s.group) + prefillRows(dims) - 1) / prefillRows(dims);
-    launch3(name, attend, {{blocks, lanes, 1}, {2 * static_cast<unsigned>(prefillRows(dims)), 1, 1}, static_cast<size_t>(prefillSharedBytes(s.codec, dims))});
+    const int shared = s.exact ? prefillExactSharedBytes(dims) : prefillSharedBytes(s.codec, dims);
+    launch3(name, attend, {{blocks, lanes, 1}, {2 * static_cast<unsigned>(prefillRows(dims)), 1, 1}, static_cast<size_t>(shared)});
 
     const int slotsWanted = 80, massQueries = 6;
     Array<float> mass(lanes * slotsWanted), turnedAgain(q.count());
@@ -205,7 +208,7 @@ void run(const Setting& s, uint64_t seed) {
             if (t >= chunk[row] - massQueries && seenSlots[i] != SIZE_MAX) expectedMass[seenSlots[i]] += static_cast<float>(exp(scores[i] - peak) / total / s.group);
             for (int d = 0; d < D; d++) result[d] += exp(scores[i] - peak) / total * seen[i][D + d];
           }
-          for (int d = 0; d < D; d++) check(fabs(out[query * D + d] - result[d]) < 3e-5, "%s lane %d token %d: %g, expected %g", name, lane, t, static_cast<double>(out[query * D + d]), result[d]);
+          for (int d = 0; d < D; d++) check(fabs(out[query * D + d] - result[d]) < (s.exact ? 3e-6 : 3e-5), "%s lane %d token %d: %g, expected %g", name, lane, t, static_cast<double>(out[query * D + d]), result[d]);
           for (int d = 0; t < chunk[row] && d < D; d++) check(turnedAgain[query * D + d] == qOut[query * D + d], "queries turned alone");
           if (!scores.empty()) check(fabs(lse[query] - (peak + log(total))) < 1e-4, "%s lse", name);
         }
@@ -220,13 +223,15 @@ void run(const Setting& s, uint64_t seed) {
 KVFOLD_TEST(cacheChunks) {
   uint64_t seed = 1;
   for (EntryCodec codec : {EntryCodec::f32, EntryCodec::bf16, EntryCodec::int8}) {
-    run({codec, 32, 0, 2, false, false}, seed++);
-    run({codec, 20, 0, 1, true, false}, seed++);
-    run({codec, 64, 12, 3, false, true}, seed++);
-    run({codec, 16, 4, 1, false, false}, seed++);
-    run({codec, 64, 1, 1, false, false}, seed++);
+    for (bool exact : {false, true}) {
+      run({codec, 32, 0, 2, false, false, exact}, seed++);
+      run({codec, 20, 0, 1, true, false, exact}, seed++);
+      run({codec, 64, 12, 3, false, true, exact}, seed++);
+      run({codec, 16, 4, 1, false, false, exact}, seed++);
+      run({codec, 64, 1, 1, false, false, exact}, seed++);
+    }
   }
-  run({EntryCodec::bf16, 256, 12, 1, false, false}, seed++);
+  for (bool exact : {false, true}) run({EntryCodec::bf16, 256, 12, 1, false, false, exact}, seed++);
 }
 
 KVFOLD_TEST(cacheChunkWithoutPages) {

@@ -4,7 +4,7 @@
 #include "../kernels/args/cache-chunk.h"
 #include "../kernels/args/column-attention.h"
 #include "../kernels/args/gemm.h"
-#include "../kernels/args/prefill-attention.h"
+#include "../kernels/args/prefill-exact.h"
 #include "../kernels/attention/tile-owner.h"
 #include "check.h"
 
@@ -51,12 +51,15 @@ KVFOLD_TEST(launchPlans) {
         check(blocks >= 1 && blocks * (static_cast<int>(plan.sharedBytes) + 1024) <= device.sharedPerMultiprocessor, "decode: %d blocks at once", blocks);
         check(plan.warps == plan.grid * plan.block / 32, "decode: warps");
         check(prefillSharedBytes(own, dims) <= device.sharedPerBlock, "prefill: %d bytes", prefillSharedBytes(own, dims));
+        check(prefillExactSharedBytes(dims) <= device.sharedPerBlock, "exact prefill: %d bytes", prefillExactSharedBytes(dims));
         const EntryLayout layout = entryLayout(own, dims - 3, 48, 2, 0, 1, 12);
         check(layout.pageBytes % 128 == 0 && layout.columnsOffset % 16 == 0 && layout.stateBytes % 128 == 0 && layout.ringOffset % 16 == 0, "layout");
       }
     }
     for (int dims : {32, 64, 96, 128}) {
-      check(columnGradientSharedBytes(dims, true) <= device.sharedPerBlock && columnSharedBytes(dims, true) <= device.sharedPerBlock, "training: dims %d", dims);
+      for (int bytes : {columnSharedBytes(dims), columnGradientSharedBytes(dims), columnExactSharedBytes(dims), columnExactGradientSharedBytes(dims)}) {
+        check(bytes <= device.sharedPerBlock, "training: dims %d takes %d bytes", dims, bytes);
+      }
     }
   }
   Numbers numbers(2);

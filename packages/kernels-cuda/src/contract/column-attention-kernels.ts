@@ -1,15 +1,17 @@
 import { deviceKernel, deviceKernels, type LaunchShape } from "../engine/device-kernel.js";
-import { planesFields } from "../matrix/bf16-planes.js";
 
 const dims = [32, 64, 96, 128] as const;
 
+/** Head sizes, and before them `exact_` for kernels that count in float32 throughout. */
+const variants = dims.flatMap((size) => [`${size}`, `exact_${size}`] as const);
+
 /** Attention of whole rows, by head size. */
 export const attentionKernels = deviceKernels(
-  dims.map((size) => `kvfold_column_attention_${size}` as const),
+  variants.map((variant) => `kvfold_column_attention_${variant}` as const),
   {
-    q: planesFields,
-    k: planesFields,
-    v: planesFields,
+    q: "address",
+    k: "address",
+    v: "address",
     bias: "address",
     starts: "address",
     out: "address",
@@ -20,17 +22,18 @@ export const attentionKernels = deviceKernels(
     headDim: "int",
     window: "int",
     biasDelay: "int",
+    scale: "float",
   },
 );
 
 /** Its gradient by the queries, and by keys, values and bias. */
 export const gradientKernels = deviceKernels(
-  dims.flatMap((size) => [`kvfold_column_attention_dq_${size}`, `kvfold_column_attention_dkv_${size}`] as const),
+  variants.flatMap((name) => [`kvfold_column_attention_dq_${name}`, `kvfold_column_attention_dkv_${name}`] as const),
   {
-    q: planesFields,
-    k: planesFields,
-    v: planesFields,
-    dOut: planesFields,
+    q: "address",
+    k: "address",
+    v: "address",
+    dOut: "address",
     bias: "address",
     starts: "address",
     lse: "address",
@@ -59,20 +62,29 @@ export const queryDelta = deviceKernel("kvfold_column_attention_delta", {
   headDim: "int",
 });
 
-/** Tokens that a block owns, and tokens of a stage that they meet; see native/kernels/args/column-attention.h. */
-const [tile, stage] = [64, 32];
+/** Tokens that a block owns, in an exact gradient too, and tokens of a stage; see native/kernels/args/column-attention.h. */
+const [tile, exactTile, stage] = [64, 32, 32];
 
 /** Launches of forward and backward pass over `heads` rows of `tokens`. */
 export function attentionShapes(
   heads: number,
   tokens: number,
   size: number,
+  exact: boolean,
 ): { readonly forward: LaunchShape; readonly backward: LaunchShape } {
-  const row = size * 2;
-  const stages = 2 * 2 * stage * row;
-  const shape = { grid: [Math.ceil(tokens / tile), heads], block: [128] } as const;
+  const shape = (owned: number, sharedBytes: number): LaunchShape => ({
+    grid: [Math.ceil(tokens / owned), heads],
+    block: [128],
+    sharedBytes,
+  });
+  if (!exact) {
+    const row = size * 2;
+    return { forward: shape(tile, (tile + 4 * stage) * row), backward: shape(tile, (2 * tile + 4 * stage) * row) };
+  }
+  // vectors are four floats longer than heads, and so are rows of weights than a stage
+  const [row, weights] = [4 * (size + 4), 4 * (stage + 4)];
   return {
-    forward: { ...shape, sharedBytes: tile * row + stages },
-    backward: { ...shape, sharedBytes: 2 * tile * row + stages },
+    forward: shape(tile, (tile + 2 * stage) * row + tile * weights),
+    backward: shape(exactTile, 2 * (exactTile + stage) * row + exactTile * weights),
   };
 }

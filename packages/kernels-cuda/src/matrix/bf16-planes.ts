@@ -1,9 +1,6 @@
 import type { CudaBackend } from "../backend/cuda-backend.js";
 import { deviceKernel } from "../engine/device-kernel.js";
 
-/** `Bf16Planes` of native/kernels/args/column-attention.h. */
-export const planesFields = { main: "address", rest: "address" } as const;
-
 const kernel = deviceKernel("kvfold_bf16_planes", {
   x: "address",
   main: "address",

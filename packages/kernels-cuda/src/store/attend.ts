@@ -9,8 +9,8 @@ import {
   attentionPlan,
   decodeAttention,
   decodeMerge,
-  type EntryVariant,
   entryCodecs,
+  exactPrefillBytes,
   prefillAttention,
   prefillMass,
   turnQueries,
@@ -42,9 +42,7 @@ export function attendOverLanes(backend: CudaBackend, reading: Reading): Attende
   const out = backend.output(tensors.q.shape);
   const slots = (traits.massQueries ?? 0) > 0 ? Math.max(1, longest()) : 0;
   const mass = slots > 0 ? backend.output([step.rows.length, shape.kvHeads, slots]) : undefined;
-  const codec = entryCodecs[list.layout.codec] as (typeof entryCodecs)[number];
-  const variant = `${codec}_${list.layout.dims}` as EntryVariant;
-  const results = { turned, out, mass, slots, variant };
+  const results = { turned, out, mass, slots, kind: kindOf(backend, list) };
   if (step.tokens === 1) attendOnce(backend, reading, results);
   else attendChunk(backend, reading, results);
   const attended = { out: tensorOf<tf.Tensor4D>(out), q: tensorOf<tf.Tensor4D>(turned) };
@@ -56,7 +54,20 @@ interface Results {
   readonly out: Output;
   readonly mass: Output | undefined;
   readonly slots: number;
-  readonly variant: EntryVariant;
+  readonly kind: AttentionKind;
+}
+
+/** Which kernels read the entries. */
+interface AttentionKind {
+  readonly codec: (typeof entryCodecs)[number];
+  readonly dims: 32 | 64 | 96 | 128 | 256;
+  /** Whether the arithmetic is float32 throughout; else queries and probabilities have 16 bits each. */
+  readonly exact: boolean;
+}
+
+function kindOf({ engine }: CudaBackend, { layout }: LaneList): AttentionKind {
+  const codec = entryCodecs[layout.codec] as (typeof entryCodecs)[number];
+  return { codec, dims: layout.dims as AttentionKind["dims"], exact: engine.matmulPrecision === "float32" };
 }
 
 /** A tensor of the backend around an output. */
@@ -87,14 +98,15 @@ function turn(backend: CudaBackend, { step, tensors, site, shape }: Reading): Ou
 }
 
 /** One query token a row. */
-function attendOnce(backend: CudaBackend, reading: Reading, { turned, out, mass, slots, variant }: Results): void {
+function attendOnce(backend: CudaBackend, reading: Reading, { turned, out, mass, slots, kind }: Results): void {
   const { list, step, numbers, site, shape, traits } = reading;
   const { engine } = backend;
   const { device, plans } = engine;
   const group = shape.queryHeads / shape.kvHeads;
   const { codec, dims } = list.layout;
   const lanes = step.rows.length * shape.kvHeads;
-  const passes = plans.headPasses(codec, group);
+  // exact kernels take as many heads at once as those over float32 entries
+  const passes = plans.headPasses(kind.exact ? 0 : codec, group);
   const tiles = backend.scratch(4 * (lanes * passes + 1));
   const sizes = { rowCount: step.rows.length, kvHeads: shape.kvHeads, passes };
   const planned = { lengths: list.lengthsAddress, rows: numbers.rows, tileStarts: tiles.address, ...sizes };
@@ -126,9 +138,11 @@ function attendOnce(backend: CudaBackend, reading: Reading, { turned, out, mass,
     recent: noEnd,
   };
   const shaped = { grid: [plan.grid], block: [plan.block], sharedBytes: plan.sharedBytes } as const;
-  engine.launch(decodeAttention[`kvfold_decode_attention_${variant}`], values, shaped);
+  const exact = kind.exact && kind.codec !== "f32" ? (`exact_${kind.codec}` as const) : kind.codec;
+  engine.launch(decodeAttention[`kvfold_decode_attention_${exact}_${kind.dims}`], values, shaped);
   const merging = { grid: [plan.mergeGrid], block: [256] } as const;
-  engine.launch(decodeMerge[`kvfold_decode_merge_${variant}`], { attention: values, warps: plan.warps }, merging);
+  const merge = decodeMerge[`kvfold_decode_merge_${kind.exact ? "f32" : kind.codec}_${kind.dims}`];
+  engine.launch(merge, { attention: values, warps: plan.warps }, merging);
   if (mass !== undefined && (traits.massQueries ?? 0) > 0) {
     const given = {
       scores: scores?.address ?? 0,
@@ -143,7 +157,7 @@ function attendOnce(backend: CudaBackend, reading: Reading, { turned, out, mass,
 }
 
 /** Several query tokens a row, behind the write of the same tokens. */
-function attendChunk(backend: CudaBackend, reading: Reading, { turned, out, mass, slots, variant }: Results): void {
+function attendChunk(backend: CudaBackend, reading: Reading, { turned, out, mass, slots, kind }: Results): void {
   const { list, step, numbers, site, shape, traits, chunk } = reading;
   if (chunk === undefined) throw new Error("a chunk attends behind its own write only");
   const { engine } = backend;
@@ -173,11 +187,15 @@ function attendChunk(backend: CudaBackend, reading: Reading, { turned, out, mass
     sinks: band?.sinks ?? noEnd,
     recent: limitOf(band?.recent),
   };
-  engine.launch(prefillAttention[`kvfold_prefill_attention_${variant}`], values, {
-    grid: [Math.ceil((step.tokens * group) / plan.rows), lanes],
-    block: [2 * plan.rows],
-    sharedBytes: plan.sharedBytes,
-  });
+  engine.launch(
+    prefillAttention[`kvfold_prefill_attention_${kind.exact ? "exact" : kind.codec}_${kind.dims}`],
+    values,
+    {
+      grid: [Math.ceil((step.tokens * group) / plan.rows), lanes],
+      block: [2 * plan.rows],
+      sharedBytes: kind.exact ? exactPrefillBytes(dims, plan.rows) : plan.sharedBytes,
+    },
+  );
   if (mass !== undefined) {
     const wanted = { mass: mass.address, slots, queries: Math.min(traits.massQueries ?? 0, noEnd) };
     const shaped = { grid: [Math.ceil(slots / 32), lanes], block: [256] } as const;

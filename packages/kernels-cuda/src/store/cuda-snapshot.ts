@@ -25,13 +25,13 @@ export class CudaSnapshot implements StoreSnapshot {
 const numbers = new WeakMap<object, number>();
 let next = 1;
 
-/** Memory behind lanes: their merging state under their own identity, pages under their number. Waits for the device. */
+/** Memory behind lanes: their merging state under its own identity, pages under their number. Waits for the device. */
 export function pagesOf(list: LaneList): Map<object | number, number> {
   const { memory } = list;
   const memoryNumber = numbers.get(memory) ?? next++;
   numbers.set(memory, memoryNumber);
   const pages = new Map<object | number, number>();
-  if (list.stateBytes > 0) pages.set(list, list.stateBytes);
+  if (list.states !== undefined) pages.set(list.states, list.states.bytes);
   for (const page of list.hostPages()) pages.set(memoryNumber * 2 ** 32 + page, memory.pageBytes);
   return pages;
 }

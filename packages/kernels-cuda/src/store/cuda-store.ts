@@ -75,12 +75,21 @@ export class CudaStore implements LayerStore {
     }
     this.#change();
     if (op.op === "overwrite" && this.#list.shared) this.#ownAll(step);
-    this.#backend.engine.apart(() => this.#list.reserve(step.rows, step.lengths));
+    const own = () => {
+      if (op.op === "merge") this.#list.ownStates();
+    };
+    this.#backend.engine.apart(() => {
+      this.#list.reserve(step.rows, step.lengths);
+      own();
+    });
     const group = this.#options.shape.queryHeads / this.#options.shape.kvHeads;
     const numbers = this.#numbers(step);
     this.#backend.recorder.relyOn(
       () => this.#list.footing,
-      (now) => this.#list.expect(now.rows, now.lengths),
+      (now) => {
+        this.#list.expect(now.rows, now.lengths);
+        own();
+      },
     );
     this.#chunk?.release();
     this.#chunk = writeTokens(this.#backend, { list: this.#list, step, numbers, tensors, op, site, group });
@@ -203,7 +212,7 @@ export class CudaStore implements LayerStore {
   }
 
   get stateBytes(): number {
-    return this.#disposed ? 0 : this.#list.stateBytes;
+    return this.#disposed ? 0 : (this.#list.states?.bytes ?? 0);
   }
 
   get liveBytes(): number {
@@ -239,7 +248,7 @@ export class CudaStore implements LayerStore {
     this.#backend.recorder.refuse("it moves a cache to pages of its own");
     const { engine } = this.#backend;
     const lanes = this.#list.lanesOf(step.rows);
-    const bounds = lanes.map((lane) => this.#list.bounds[lane] as number);
+    const bounds = lanes.map((lane) => this.#list.bounds.at(lane));
     const lengths = this.lengths(step);
     const newLengths = engine.pool.take(4 * lanes.length, "scratch");
     engine.copy(newLengths.address, this.#backend.address(lengths), 4 * lanes.length);

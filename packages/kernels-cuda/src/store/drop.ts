@@ -25,14 +25,14 @@ export function dropEntries(
   const keep = step.rows.map((_, row) => wholeNumber(typeof wanted === "number" ? wanted : (wanted[row] ?? 0)));
   const boundsBehind = () =>
     lanes.map((lane, i) => {
-      const bound = list.bounds[lane] as number;
+      const bound = list.bounds.at(lane);
       const kept = keep[Math.floor(i / kvHeads)] as number;
       if (op.op === "drop-range") return Math.min(bound, wholeNumber(op.from) + kept);
       return op.op === "drop-lowest" && op.scope !== "row" ? Math.min(bound, kept) : bound;
     });
   const bounds = boundsBehind();
   // a recorded step must do for all lengths that the lists of pages have room for
-  const longest = Math.max(1, ...lanes.map((lane) => list.bounds[lane] as number));
+  const longest = Math.max(1, ...lanes.map((lane) => list.bounds.at(lane)));
   const orderSlots = backend.recorder.recording ? list.slots : longest;
   backend.recorder.relyOn(
     () => list.footing,

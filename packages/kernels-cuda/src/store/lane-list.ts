@@ -1,5 +1,7 @@
 import type { CudaEngine } from "../engine/cuda-engine.js";
 import type { Block } from "../engine/memory-pool.js";
+import { LaneBounds } from "./lane-bounds.js";
+import { LaneStates } from "./lane-states.js";
 import type { PageHolder, PageMemory } from "./page-memory.js";
 import { laneMoves, laneShares, layoutFields } from "./store-kernels.js";
 
@@ -9,14 +11,6 @@ export type EntryLayout = Readonly<Record<keyof typeof layoutFields, number>>;
 /** Names the numbers of a layout as the addon lists them. */
 export function layoutOf(numbers: readonly number[]): EntryLayout {
   return Object.fromEntries(Object.keys(layoutFields).map((name, i) => [name, numbers[i]])) as EntryLayout;
-}
-
-/** State bytes of all lanes, which lie outside of pages. */
-const stateBytes = new WeakMap<CudaEngine, { bytes: number }>();
-
-/** Bytes of merging state of all lanes of an engine. */
-export function usedStateBytes(engine: CudaEngine): number {
-  return stateBytes.get(engine)?.bytes ?? 0;
 }
 
 const holder = "cache lanes";
@@ -32,29 +26,28 @@ export class LaneList implements PageHolder {
   /** True when a page may be held by others too. */
   shared = false;
   /** Upper bound of each lane's length. */
-  readonly bounds: Int32Array;
+  readonly bounds: LaneBounds;
   readonly #kvHeads: number;
   readonly #engine: CudaEngine;
   readonly #lengths: Block;
-  readonly #states: Block | undefined;
+  #states: LaneStates | undefined;
   #table: Block;
   #capacity = 8;
   /** Rows, and entries that they are about to get. */
   #coming: readonly (readonly [number, number])[] = [];
   #disposed = false;
 
-  constructor(memory: PageMemory, layout: EntryLayout, rows: number, kvHeads: number) {
+  /** @param states of the same lanes, to hold with others; default: zeros, where lanes merge */
+  constructor(memory: PageMemory, layout: EntryLayout, rows: number, kvHeads: number, states?: LaneStates) {
     [this.memory, this.layout, this.rows, this.#kvHeads] = [memory, layout, rows, kvHeads];
     const { engine } = memory;
     this.#engine = engine;
-    this.bounds = new Int32Array(this.lanes);
+    this.bounds = new LaneBounds(this.lanes, layout.pageSlots);
     this.#lengths = engine.pool.take(4 * Math.max(1, this.lanes), holder);
     this.#table = engine.pool.take(4 * Math.max(1, this.lanes) * this.#capacity, holder);
     engine.fillWords(this.#lengths.address, 0, this.lanes);
     if (layout.stateBytes > 0 && this.lanes > 0) {
-      this.#states = engine.pool.take(this.stateBytes, "cache states");
-      engine.fillBytes(this.#states.address, 0, this.stateBytes);
-      this.#countState(this.stateBytes);
+      this.#states = states?.share() ?? new LaneStates(engine, this.lanes * layout.stateBytes);
     }
     memory.add(this);
   }
@@ -63,12 +56,14 @@ export class LaneList implements PageHolder {
     return this.rows * this.#kvHeads;
   }
 
-  get stateBytes(): number {
-    return this.lanes * this.layout.stateBytes;
+  /** What merging lanes keep beside entries; others may hold it too. */
+  get states(): LaneStates | undefined {
+    return this.#states;
   }
 
-  get states(): number {
-    return this.#states?.address ?? 0;
+  /** To be called in front of every write that changes states. */
+  ownStates(): void {
+    this.#states = this.#states?.own();
   }
 
   get lengthsAddress(): number {
@@ -76,7 +71,7 @@ export class LaneList implements PageHolder {
   }
 
   get claimed(): number {
-    return this.pagesFor(this.bounds);
+    return this.bounds.pages;
   }
 
   /** `LaneStore` of native/kernels/args/lane-store.h. */
@@ -85,7 +80,7 @@ export class LaneList implements PageHolder {
       pages: this.memory.pages,
       pageTable: this.#table.address,
       lengths: this.#lengths.address,
-      states: this.states,
+      states: this.#states?.address ?? 0,
       pageCapacity: this.#capacity,
       kvHeads: this.#kvHeads,
       layout: this.layout,
@@ -95,7 +90,8 @@ export class LaneList implements PageHolder {
   /** What recorded steps rely on: while nothing of it changes, their kernels find the lanes. */
   get footing(): readonly unknown[] {
     const { freePages, freeCount, holders } = this.memory.pool;
-    return [this, this.shared, this.#capacity, this.#table.address, this.memory.pages, freePages, freeCount, holders];
+    const own = [this.#capacity, this.#table.address, this.#states?.address];
+    return [this, this.shared, ...own, this.memory.pages, freePages, freeCount, holders];
   }
 
   /** Entries that there is room for in the lists of pages. */
@@ -144,14 +140,12 @@ export class LaneList implements PageHolder {
 
   #add(coming: readonly (readonly [number, number])[]): void {
     for (const [row, count] of coming) {
-      for (const lane of this.lanesOf([row])) this.bounds[lane] = (this.bounds[lane] as number) + count;
+      this.bounds.add(row * this.#kvHeads, this.#kvHeads, count);
     }
   }
 
   #pagesOfLongest(): number {
-    let longest = 0;
-    for (const bound of this.bounds) longest = Math.max(longest, bound);
-    return Math.ceil(longest / this.layout.pageSlots);
+    return Math.ceil(this.bounds.longest / this.layout.pageSlots);
   }
 
   #growTable(): void {
@@ -167,20 +161,21 @@ export class LaneList implements PageHolder {
 
   /** New lanes that hold the pages of these: row i is row `rows[i]`, or empty where that is -1. */
   select(rows: readonly number[]): LaneList {
-    const made = new LaneList(this.memory, this.layout, rows.length, this.#kvHeads);
+    const same = rows.length === this.rows && rows.every((row, i) => row === i);
+    const made = new LaneList(this.memory, this.layout, rows.length, this.#kvHeads, same ? this.#states : undefined);
     this.#engine.pool.give(made.#table);
     made.#capacity = this.#capacity;
     made.#table = this.#engine.pool.take(4 * Math.max(1, made.lanes) * this.#capacity, holder);
     const perRow = this.#kvHeads;
     rows.forEach((row, i) => {
       if (row < 0) return;
-      const move = (to: Block, from: Block, bytes: number) =>
+      const move = (to: { address: number }, from: { address: number }, bytes: number) =>
         this.#engine.copy(to.address + i * perRow * bytes, from.address + row * perRow * bytes, perRow * bytes);
       move(made.#table, this.#table, 4 * this.#capacity);
       move(made.#lengths, this.#lengths, 4);
-      if (made.#states !== undefined && this.#states !== undefined)
+      if (!same && made.#states !== undefined && this.#states !== undefined)
         move(made.#states, this.#states, this.layout.stateBytes);
-      made.bounds.set(this.bounds.subarray(row * perRow, (row + 1) * perRow), i * perRow);
+      made.bounds.set(this.bounds.slice(row * perRow, (row + 1) * perRow), i * perRow);
     });
     made.hold();
     made.shared = this.shared = true;
@@ -255,7 +250,7 @@ export class LaneList implements PageHolder {
   /** Lowers the upper bounds of some lanes. */
   shorten(lanes: readonly number[], bounds: readonly number[]): void {
     lanes.forEach((lane, i) => {
-      this.bounds[lane] = Math.min(this.bounds[lane] as number, bounds[i] as number);
+      this.bounds.lower(lane, bounds[i] as number);
     });
   }
 
@@ -275,16 +270,9 @@ export class LaneList implements PageHolder {
     this.#disposed = true;
     if (this.#engine.disposed) return;
     this.release(0);
-    this.bounds.fill(0);
+    this.bounds.set(new Int32Array(this.lanes));
     this.memory.remove(this);
-    if (this.#states !== undefined) this.#countState(-this.stateBytes);
-    for (const block of [this.#table, this.#lengths, this.#states])
-      if (block !== undefined) this.#engine.pool.give(block);
-  }
-
-  #countState(bytes: number): void {
-    const counted = stateBytes.get(this.#engine) ?? { bytes: 0 };
-    counted.bytes += bytes;
-    stateBytes.set(this.#engine, counted);
+    this.#states?.release();
+    for (const block of [this.#table, this.#lengths]) this.#engine.pool.give(block);
   }
 }

@@ -4,16 +4,15 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { CudaBackend } from "../backend/cuda-backend.js";
 import { backendName } from "../backend/cuda-kernel.js";
 import { CudaStore } from "./cuda-store.js";
-import { usedStateBytes } from "./lane-list.js";
+import { usedStateBytes } from "./lane-states.js";
 import { usedPageBytes } from "./page-memory.js";
 
 /** Largest heads that the kernels of the store take. */
 const largestHead = 256;
 
 /**
- * Makes {@link CudaStore} the store of caches on the backend `cuda` where products may count with bf16: its attention over
- * chunks has 16 bits of each number. Without that, and for keys that are rotated when they are read and very large heads, the
- * reference store stays. This package may import core only, so it writes to the registry that
+ * Makes {@link CudaStore} the store of caches on the backend `cuda`; for keys that are rotated when they are read and very
+ * large heads the reference store stays. This package may import core only, so it writes to the registry that
  * `@kvfold/kv-cache` reads.
  */
 export function registerCudaStore(): void {
@@ -28,8 +27,7 @@ export function registerStepRecorder(): void {
 function makeStore(options: StoreOptions): LayerStore | undefined {
   const backend = tf.backend() as CudaBackend;
   const { traits, shape } = options;
-  const exact = backend.engine.matmulPrecision === "float32";
-  if (exact || traits.rotation === "at-read" || shape.headDim > largestHead) return undefined;
+  if (traits.rotation === "at-read" || shape.headDim > largestHead) return undefined;
   return new CudaStore(options, backend);
 }
 

@@ -127,8 +127,6 @@ export const entryCodecs = ["f32", "bf16", "int8"] as const;
 /** Sizes of heads that kernels exist for. */
 const dims = [32, 64, 96, 128, 256] as const;
 const variants = entryCodecs.flatMap((codec) => dims.map((size) => `${codec}_${size}` as const));
-/** A codec and a size of heads, as kernels are named. */
-export type EntryVariant = (typeof variants)[number];
 
 const decode = {
   q: "address",
@@ -151,8 +149,12 @@ const decode = {
   recent: "int",
 } as const;
 
+/** Over coded entries there are two, the second with arithmetic in float32 throughout. */
 export const decodeAttention = deviceKernels(
-  variants.map((variant) => `kvfold_decode_attention_${variant}` as const),
+  variants.flatMap((variant) => {
+    const exact = variant.startsWith("f32") ? [] : [`kvfold_decode_attention_exact_${variant}` as const];
+    return [`kvfold_decode_attention_${variant}` as const, ...exact];
+  }),
   decode,
 );
 export const decodeMerge = deviceKernels(
@@ -190,10 +192,20 @@ const prefill = {
   recent: "int",
 } as const;
 
+/** The exact ones count in float32 throughout, over entries of every codec. */
 export const prefillAttention = deviceKernels(
-  variants.map((variant) => `kvfold_prefill_attention_${variant}` as const),
+  [
+    ...variants.map((variant) => `kvfold_prefill_attention_${variant}` as const),
+    ...dims.map((size) => `kvfold_prefill_attention_exact_${size}` as const),
+  ],
   prefill,
 );
+
+/** Shared memory of the exact ones, from the queries of a block; see native/kernels/args/prefill-exact.h. */
+export function exactPrefillBytes(size: number, rows: number): number {
+  const entries = size > 128 ? 16 : 32;
+  return 4 * ((rows + 2 * entries) * (size + 4) + rows * (entries + 4) + 3 * entries);
+}
 export const prefillMass = deviceKernel("kvfold_prefill_mass", {
   attention: prefill,
   mass: "address",

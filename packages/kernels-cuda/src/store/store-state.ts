@@ -83,8 +83,8 @@ export function exportLanes(backend: CudaBackend, list: LaneList, options: Store
 /** Sums `[lanes, ring rows, key | value | weight]` and counts of merging lanes, as files hold them. */
 function exportStates(list: LaneList, { shape: { headDim } }: StoreOptions): [string, Float32Array][] {
   const { stateBytes, ringRows, ringOffset, dims } = list.layout;
-  const bytes = new Uint8Array(list.stateBytes);
-  list.memory.engine.download(list.states, bytes);
+  const bytes = new Uint8Array(list.states?.bytes ?? 0);
+  if (list.states !== undefined) list.memory.engine.download(list.states.address, bytes);
   const [words, floats] = [new Int32Array(bytes.buffer), new Float32Array(bytes.buffer)];
   const width = 2 * headDim + 1;
   const sums = new Float32Array(list.lanes * ringRows * width);
@@ -168,7 +168,8 @@ function importStates(
   valuesOf: (name: string) => Float32Array,
 ): void {
   const { stateBytes, ringRows, ringOffset, openOffset, dims } = list.layout;
-  const words = new Int32Array(list.stateBytes / 4);
+  if (list.states === undefined) return;
+  const words = new Int32Array(list.states.bytes / 4);
   const floats = new Float32Array(words.buffer);
   const [sums, count, keys, values] = ["sums", "count", "keys", "values"].map(valuesOf) as [V, V, V, V];
   const width = 2 * headDim + 1;
@@ -189,7 +190,7 @@ function importStates(
     floats.set(keys.subarray((end - 1) * headDim, end * headDim), start + openOffset / 4);
     floats.set(values.subarray((end - 1) * headDim, end * headDim), start + openOffset / 4 + dims);
   });
-  list.memory.engine.upload(list.states, words);
+  list.memory.engine.upload(list.states.address, words);
 }
 
 type V = Float32Array;

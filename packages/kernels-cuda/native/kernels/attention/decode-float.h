@@ -1,15 +1,18 @@
-// Decode attention over float32 entries: plain products, several lanes of the warp to an entry, several entries at once.
+// Decode attention in float32 throughout: plain products, several lanes of the warp to an entry, several entries at once.
 #pragma once
+#include "../store/stored-quad.h"
 #include "decode-merge.h"
 #include "decode-stream.h"
 
 namespace kvfold {
 
-template <int dims>
+/** Query heads that share one reading, whatever the codec: as many as there are registers for. */
+constexpr int floatHeads = headsPerPass(EntryCodec::f32);
+
+template <EntryCodec codec, int dims>
 class FloatDecoder {
  public:
-  static constexpr EntryCodec codec = EntryCodec::f32;
-  static constexpr int heads = headsPerPass(codec);
+  static constexpr int heads = floatHeads;
 
   KVFOLD_DEVICE explicit FloatDecoder(const DecodeAttentionArgs& args)
       : args_(args), part_((threadIdx.x & 31) % perEntry), row_((threadIdx.x & 31) / perEntry) {}
@@ -34,19 +37,17 @@ class FloatDecoder {
   KVFOLD_DEVICE void tile(const DecodeStream<codec, dims>& stream, int stage, const TileNote& note) {
     for (int first = 0; first < tileEntries; first += rows) {
       const int entry = first + row_;
-      const float* key = reinterpret_cast<const float*>(stream.entries(stage)) + entry * 2 * dims;
       float weights[heads], numbers[values];
-      readQuads(key, numbers);
+      readQuads(stream, stage, note, entry, 0, numbers);
       const bool seen = isVisible(args_, note, stream.positions(stage), stream.untils(stage), entry);
       KVFOLD_UNROLL
       for (int head = 0; head < heads; head++) {
         float score = 0;
         KVFOLD_UNROLL
         for (int i = 0; i < values; i++) score += q_[head][i] * numbers[i];
-        KVFOLD_UNROLL
-        for (int step = 1; step < perEntry; step *= 2) score += __shfl_xor_sync(wholeWarp, score, step);
+        score = overEntry(score);
         if (!seen) score = hiddenScore;
-        if (args_.scores != 0) keepScore(note, head, entry, score);
+        if (args_.scores != 0 && entry < note.entries) keepScore(note, head, note.firstSlot + entry, score);
         const float peak = fmaxf(peak_[head], score);
         const float factor = exp2Fast(peak_[head] - peak);
         weights[head] = seen ? exp2Fast(score - peak) : 0;
@@ -56,7 +57,7 @@ class FloatDecoder {
         for (int i = 0; i < values; i++) sums_[head][i] *= factor;
       }
       // the value takes the registers of the key
-      readQuads(key + dims, numbers);
+      readQuads(stream, stage, note, entry, 1, numbers);
       KVFOLD_UNROLL
       for (int head = 0; head < heads; head++) {
         KVFOLD_UNROLL
@@ -65,8 +66,28 @@ class FloatDecoder {
     }
   }
 
-  /** Pages of float32 hold the open entry itself. */
-  KVFOLD_DEVICE void openEntry(const TileNote&) {}
+  /** The open entry, whose float32 form lies in the lane's state; pages of float32 hold it themselves. */
+  KVFOLD_DEVICE void openEntry(const TileNote& note) {
+    if (codec == EntryCodec::f32) return;
+    const EntryLayout& layout = args_.store.layout;
+    const float* open = at<const float>(args_.store.states + static_cast<int64_t>(note.storeLane) * layout.stateBytes + layout.openOffset);
+    KVFOLD_UNROLL
+    for (int head = 0; head < heads; head++) {
+      float score = 0;
+      KVFOLD_UNROLL
+      for (int i = 0; i < values; i++) score += q_[head][i] * open[dimOf(i)];
+      score = overEntry(score);
+      if (args_.scores != 0) keepScore(note, head, at<const int>(args_.store.lengths)[note.storeLane] - 1, score);
+      // one row of lanes takes it; the rows are joined at the end
+      if (row_ != 0) continue;
+      const float peak = fmaxf(peak_[head], score);
+      const float factor = exp2Fast(peak_[head] - peak), weight = exp2Fast(score - peak);
+      peak_[head] = peak;
+      total_[head] = total_[head] * factor + weight;
+      KVFOLD_UNROLL
+      for (int i = 0; i < values; i++) sums_[head][i] = sums_[head][i] * factor + weight * open[dims + dimOf(i)];
+    }
+  }
 
   KVFOLD_DEVICE void finish(const TileNote& note, const TileShare& share, int worker) {
     const int* starts = at<const int>(args_.tileStarts);
@@ -101,20 +122,35 @@ class FloatDecoder {
   static constexpr int rows = 32 / perEntry;
   static constexpr int values = dims / perEntry;
 
-  KVFOLD_DEVICE void readQuads(const float* from, float (&to)[values]) const {
+  /** This lane's numbers of an entry's key (part 0) or value (part 1). */
+  KVFOLD_DEVICE void readQuads(const DecodeStream<codec, dims>& stream, int stage, const TileNote& note, int entry, int part,
+                               float (&to)[values]) const {
+    using Shape = TileShape<codec, dims>;
+    constexpr int width = codec == EntryCodec::f32 ? 4 : codec == EntryCodec::bf16 ? 2 : 1;
+    // behind the lane's end scales are whatever the page held
+    const float scale = codec == EntryCodec::int8 && entry < note.entries ? stream.scales(stage)[2 * entry + part] : 0;
     KVFOLD_UNROLL
     for (int i = 0; i < values; i += 4) {
-      const float4 quad = *reinterpret_cast<const float4*>(from + dimOf(i));
+      const int byte = width * (part * dims + dimOf(i));
+      const unsigned char* from = stream.entries(stage) + Shape::offsetOf(entry, byte / 16) + byte % 16;
+      const float4 quad = codec == EntryCodec::f32    ? *reinterpret_cast<const float4*>(from)
+                          : codec == EntryCodec::bf16 ? bf16Quad(*reinterpret_cast<const uint2*>(from))
+                                                      : int8Quad(*reinterpret_cast<const uint32_t*>(from), scale);
       to[i] = quad.x, to[i + 1] = quad.y, to[i + 2] = quad.z, to[i + 3] = quad.w;
     }
   }
 
+  KVFOLD_DEVICE static float overEntry(float score) {
+    KVFOLD_UNROLL
+    for (int step = 1; step < perEntry; step *= 2) score += __shfl_xor_sync(wholeWarp, score, step);
+    return score;
+  }
+
   KVFOLD_DEVICE int dimOf(int i) const { return (i / 4 * perEntry + part_) * 4 + i % 4; }
 
-  KVFOLD_DEVICE void keepScore(const TileNote& note, int head, int entry, float score) const {
+  KVFOLD_DEVICE void keepScore(const TileNote& note, int head, int slot, float score) const {
     const LaneHeads own = headsOf<heads>(args_, note.lane);
-    const int slot = note.firstSlot + entry;
-    if (part_ != 0 || head >= own.count || entry >= note.entries || slot >= args_.scoreSlots) return;
+    if (part_ != 0 || head >= own.count || slot >= args_.scoreSlots) return;
     at<float>(args_.scores)[(own.first + head) * args_.scoreSlots + slot] = score;
   }
 

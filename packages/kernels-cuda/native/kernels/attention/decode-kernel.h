@@ -5,16 +5,17 @@
 
 namespace kvfold {
 
-template <EntryCodec codec, int dims>
+template <EntryCodec codec, int dims, bool exact>
 struct DecoderOf {
+  using Type = FloatDecoder<codec, dims>;
+};
+template <EntryCodec codec, int dims>
+struct DecoderOf<codec, dims, false> {
   using Type = TensorDecoder<codec, dims>;
 };
-template <int dims>
-struct DecoderOf<EntryCodec::f32, dims> {
-  using Type = FloatDecoder<dims>;
-};
 
-template <EntryCodec codec, int dims>
+/** With `exact` the arithmetic is float32 throughout, as it always is over float32 entries. */
+template <EntryCodec codec, int dims, bool exact = codec == EntryCodec::f32>
 KVFOLD_DEVICE void decodeAttention(const DecodeAttentionArgs& args) {
   KVFOLD_DYNAMIC_SHARED(shared);
   const int warps = static_cast<int>(blockDim.x) / 32, warp = static_cast<int>(threadIdx.x) / 32;
@@ -26,7 +27,7 @@ KVFOLD_DEVICE void decodeAttention(const DecodeAttentionArgs& args) {
   using Stream = DecodeStream<codec, dims>;
   Stream stream(args, shared + warp * decodeStages * Stream::Shape::stageBytes, share, worker);
   for (int ahead = 0; ahead < decodeStages - 1; ahead++) stream.produce(ahead);
-  typename DecoderOf<codec, dims>::Type decoder(args);
+  typename DecoderOf<codec, dims, exact>::Type decoder(args);
   int stage = 0, left = share.begin(worker + 1) - share.begin(worker);
   const auto nextTile = [&] {
     // the oldest group has landed for this thread, then for all; and all are done with the stage that is filled next

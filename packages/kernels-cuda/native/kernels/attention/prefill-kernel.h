@@ -2,11 +2,10 @@
 // each entry is read once for the group; entries come in the form they are stored in. Queries and probabilities go in as two
 // bf16 each, float32 entries too.
 #pragma once
-#include "../args/decode-attention.h"
-#include "../args/prefill-attention.h"
 #include "../device/bf16-pairs.h"
 #include "../device/warp.h"
 #include "../math/fast-exp.h"
+#include "prefill-lane.h"
 
 namespace kvfold {
 
@@ -14,20 +13,12 @@ template <EntryCodec codec, int dims>
 class PrefillBlock {
  public:
   KVFOLD_DEVICE PrefillBlock(const PrefillAttentionArgs& args, unsigned char* shared)
-      : args_(args), queries_(shared), stages_(shared + rows * dims * 4), lane_(static_cast<int>(blockIdx.y)),
-        g_((threadIdx.x & 31) >> 2), t_(threadIdx.x & 3), warpRow_(static_cast<int>(threadIdx.x) / 32 * 16) {
-    const int kvHeads = args.store.kvHeads, row = lane_ / kvHeads;
-    storeLane_ = (args.rows == 0 ? row : at<const int>(args.rows)[row]) * kvHeads + lane_ % kvHeads;
-    count_ = at<const int>(args.counts)[row];
-    position_ = at<const int>(args.positions)[row];
-    oldLength_ = at<const int>(args.oldLengths)[lane_];
-    length_ = at<const int>(args.store.lengths)[storeLane_];
-    firstRow_ = static_cast<int>(blockIdx.x) * rows;
-  }
+      : args_(args), its_(args), queries_(shared), stages_(shared + rows * dims * 4), g_((threadIdx.x & 31) >> 2), t_(threadIdx.x & 3),
+        warpRow_(static_cast<int>(threadIdx.x) / 32 * 16) {}
 
   KVFOLD_DEVICE void run() {
     loadQueries();
-    const int entries = lastEntry();
+    const int entries = its_.lastEntry();
     const int tiles = (entries + tileSize - 1) / tileSize;
     copyTile(0, entries, tiles);
     for (int tile = 0; tile < tiles; tile++) {
@@ -55,14 +46,6 @@ class PrefillBlock {
   static KVFOLD_DEVICE int offsetOf(int entry, int chunk) { return entry * entryBytes + (chunk ^ (entry & swizzle)) * 16; }
   static KVFOLD_DEVICE int byteOffset(int entry, int byte) { return offsetOf(entry, byte / 16) + byte % 16; }
 
-  /** Token and head of a row of the block's queries. */
-  KVFOLD_DEVICE int tokenOf(int row) const { return (firstRow_ + row) / args_.group; }
-  KVFOLD_DEVICE int64_t queryOf(int row) const {
-    const int head = (firstRow_ + row) % args_.group;
-    return (static_cast<int64_t>(lane_) * args_.group + head) * args_.tokens + tokenOf(row);
-  }
-  KVFOLD_DEVICE bool isReal(int row) const { return tokenOf(row) < count_; }
-
   /** Queries as words `[rows, dims / 2]`, main then rest; words of a row change places by the row. */
   KVFOLD_DEVICE uint32_t* queryWord(int part, int row, int word) const {
     return reinterpret_cast<uint32_t*>(queries_) + (part * rows + row) * (dims / 2) + (word ^ (row & querySwizzle) << 2);
@@ -74,8 +57,8 @@ class PrefillBlock {
     for (int i = threadIdx.x; i < rows * dims / 2; i += threads) {
       const int row = i / (dims / 2), word = i % (dims / 2), dim = 2 * word;
       float low = 0, high = 0;
-      if (isReal(row)) {
-        const float* q = at<const float>(args_.q) + queryOf(row) * headDim;
+      if (its_.isReal(row)) {
+        const float* q = at<const float>(args_.q) + its_.queryOf(row) * headDim;
         low = dim < headDim ? q[dim] * factor : 0;
         high = dim + 1 < headDim ? q[dim + 1] * factor : 0;
       }
@@ -86,16 +69,6 @@ class PrefillBlock {
     __syncthreads();
   }
 
-  /** Entries that the last of the block's queries may see: its own one ends them, or is seen as its own state. */
-  KVFOLD_DEVICE int lastEntry() const {
-    int last = tokenOf(rows - 1);
-    last = last < count_ ? last : count_ - 1;
-    if (last < 0 || !isReal(0)) return 0;
-    const int slot = at<const int>(args_.slots)[static_cast<int64_t>(lane_) * args_.tokens + last];
-    const int entries = args_.own != 0 ? slot : slot + 1;
-    return slot < 0 ? 0 : entries < length_ ? entries : length_;
-  }
-
   KVFOLD_DEVICE void copyTile(int tile, int entries, int tiles) {
     if (tile < tiles) {
       const EntryLayout& layout = args_.store.layout;
@@ -104,7 +77,7 @@ class PrefillBlock {
       for (int i = threadIdx.x; i < tileSize * chunks; i += threads) {
         const int entry = i / chunks, chunk = i % chunks, slot = first + entry;
         const bool inside = slot < entries;
-        const unsigned char* page = pageAt(inside ? slot : 0);
+        const unsigned char* page = its_.pageAt(inside ? slot : 0);
         copyAsync16(stage + offsetOf(entry, chunk), page + (inside ? slot % layout.pageSlots : 0) * entryBytes + chunk * 16, inside);
       }
       // a number of an entry each: scale of the key and of the value, position, end, and from when it is seen
@@ -117,25 +90,12 @@ class PrefillBlock {
     commitCopies();
   }
 
-  KVFOLD_DEVICE const unsigned char* pageAt(int slot) const {
-    const int* table = at<const int>(args_.store.pageTable) + static_cast<int64_t>(storeLane_) * args_.store.pageCapacity;
-    return at<const unsigned char>(args_.store.pages) +
-           static_cast<int64_t>(table[slot / args_.store.layout.pageSlots]) * args_.store.layout.pageBytes;
-  }
-
   KVFOLD_DEVICE int noteOf(int kind, int slot) const {
     const EntryLayout& layout = args_.store.layout;
-    const int inPage = slot % layout.pageSlots;
-    if (kind < 2) {
-      return codec == EntryCodec::int8 ? reinterpret_cast<const int*>(pageAt(slot) + layout.scalesOffset)[2 * inPage + kind] : 0;
-    }
-    if (kind == 4) {
-      const int fresh = slot - oldLength_ + 1;
-      return fresh < 0 ? 0 : at<const int>(args_.from)[static_cast<int64_t>(lane_) * (args_.tokens + 1) + fresh];
-    }
-    const int column = kind == 2 ? layout.positionColumn : layout.untilColumn;
-    if (column < 0) return kind == 2 ? slot : noEnd;
-    return reinterpret_cast<const int*>(pageAt(slot) + layout.columnsOffset)[column * layout.pageSlots + inPage];
+    if (kind == 2) return its_.positionOf(slot);
+    if (kind == 3) return its_.untilOf(slot);
+    if (kind == 4) return its_.fromOf(slot);
+    return codec == EntryCodec::int8 ? reinterpret_cast<const int*>(its_.pageAt(slot) + layout.scalesOffset)[2 * (slot % layout.pageSlots) + kind] : 0;
   }
 
   static KVFOLD_DEVICE const int* notes(const unsigned char* stage, int kind) {
@@ -184,7 +144,8 @@ class PrefillBlock {
   }
 
   KVFOLD_DEVICE void score(const unsigned char* stage, float (&scores)[groups][4]) const {
-    KVFOLD_UNROLL
+    // by fours: beside the sums of large heads there are no registers for factors that are loaded early
+    KVFOLD_UNROLL_BY(4)
     for (int step = 0; step < steps; step++) {
       uint32_t main[4], rest[4];
       KVFOLD_UNROLL
@@ -226,13 +187,8 @@ class PrefillBlock {
     for (int n = 0; n < groups; n++) {
       KVFOLD_UNROLL
       for (int i = 0; i < 4; i++) {
-        const int entry = 8 * n + 2 * t_ + (i & 1), row = warpRow_ + g_ + 8 * (i >> 1);
-        const int query = position_ + tokenOf(row);
-        bool seen = firstSlot + entry < entries && query >= notes(stage, 4)[entry];
-        if (seen) {
-          const int position = notes(stage, 2)[entry], distance = query - position;
-          seen = distance < args_.window && (position < args_.sinks || distance < args_.recent) && query < notes(stage, 3)[entry];
-        }
+        const int entry = 8 * n + 2 * t_ + (i & 1);
+        const bool seen = firstSlot + entry < entries && its_.sees(warpRow_ + g_ + 8 * (i >> 1), {notes(stage, 2)[entry], notes(stage, 3)[entry], notes(stage, 4)[entry]});
         if (!seen) scores[n][i] = hiddenScore;
       }
     }
@@ -307,10 +263,10 @@ class PrefillBlock {
     float score[2] = {hiddenScore, hiddenScore};
     for (int row = 0; row < 16; row++) {
       float product = 0;
-      const bool real = isReal(warpRow_ + row);
+      const bool real = its_.isReal(warpRow_ + row);
       if (real) {
-        const float* q = at<const float>(args_.q) + queryOf(warpRow_ + row) * headDim;
-        const float* key = ownOf(warpRow_ + row);
+        const float* q = at<const float>(args_.q) + its_.queryOf(warpRow_ + row) * headDim;
+        const float* key = its_.ownOf(warpRow_ + row, dims);
         for (int dim = thread; dim < headDim; dim += 32) product += q[dim] * key[dim];
       }
       product = warpSum(product) * args_.scale * log2OfE;
@@ -321,13 +277,13 @@ class PrefillBlock {
     KVFOLD_UNROLL
     for (int half = 0; half < 2; half++) {
       const int row = warpRow_ + g_ + 8 * half;
-      if (!isReal(row)) continue;
+      if (!its_.isReal(row)) continue;
       const float peak = fmaxf(peak_[half], score[half]);
       const float factor = exp2Fast(peak_[half] - peak), weight = exp2Fast(score[half] - peak);
       peak_[half] = peak;
       // the four lanes of a row hold parts of its total
       total_[half] = total_[half] * factor + (t_ == 0 ? weight : 0);
-      const float* value = ownOf(row) + dims;
+      const float* value = its_.ownOf(row, dims) + dims;
       KVFOLD_UNROLL
       for (int tile = 0; tile < outs; tile++) {
         KVFOLD_UNROLL
@@ -339,10 +295,6 @@ class PrefillBlock {
     }
   }
 
-  KVFOLD_DEVICE const float* ownOf(int row) const {
-    return at<const float>(args_.own) + (static_cast<int64_t>(lane_) * args_.tokens + tokenOf(row)) * 2 * dims;
-  }
-
   KVFOLD_DEVICE void write() const {
     KVFOLD_UNROLL
     for (int half = 0; half < 2; half++) {
@@ -350,9 +302,9 @@ class PrefillBlock {
       float total = total_[half];
       total += __shfl_xor_sync(wholeWarp, total, 1);
       total += __shfl_xor_sync(wholeWarp, total, 2);
-      if (tokenOf(row) >= args_.tokens) continue;
-      const float share = isReal(row) && total > 0 ? __fdividef(1, total) : 0;
-      float* out = at<float>(args_.out) + queryOf(row) * args_.store.layout.headDim;
+      if (its_.tokenOf(row) >= args_.tokens) continue;
+      const float share = its_.isReal(row) && total > 0 ? __fdividef(1, total) : 0;
+      float* out = at<float>(args_.out) + its_.queryOf(row) * args_.store.layout.headDim;
       KVFOLD_UNROLL
       for (int tile = 0; tile < outs; tile++) {
         KVFOLD_UNROLL
@@ -362,23 +314,17 @@ class PrefillBlock {
         }
       }
       if (args_.lse == 0 || t_ != 0) continue;
-      at<float>(args_.lse)[queryOf(row)] = share > 0 ? (peak_[half] + log2f(total)) * lnOf2 : -__int_as_float(0x7f800000);
+      at<float>(args_.lse)[its_.queryOf(row)] = share > 0 ? (peak_[half] + log2f(total)) * lnOf2 : -__int_as_float(0x7f800000);
     }
   }
 
   const PrefillAttentionArgs& args_;
+  const PrefillLane<rows> its_;
   unsigned char* queries_;
   unsigned char* stages_;
-  const int lane_;
   const int g_;
   const int t_;
   const int warpRow_;
-  int storeLane_;
-  int count_;
-  int position_;
-  int oldLength_;
-  int length_;
-  int firstRow_;
   float peak_[2] = {hiddenScore, hiddenScore};
   float total_[2] = {};
   float sums_[outs][4] = {};

@@ -13,11 +13,11 @@ KVFOLD_DEVICE ColumnMask columnMask(const Args& args, int row) {
 }
 
 /** A block owns 64 queries of a head. */
-template <int dims, bool exact>
+template <int dims>
 KVFOLD_DEVICE void columnQueryGradient(const ColumnAttentionGradientArgs& args) {
-  using Owned = PlaneTile<columnTile, dims, exact>;
-  using Stage = PlaneTile<columnStage, dims, exact>;
-  constexpr int stages = exact ? 1 : 2;
+  using Owned = PlaneTile<columnTile, dims>;
+  using Stage = PlaneTile<columnStage, dims>;
+  constexpr int stages = 2;
   KVFOLD_DYNAMIC_SHARED(shared);
   const int g = (threadIdx.x & 31) >> 2, t = threadIdx.x & 3, warpRow = static_cast<int>(threadIdx.x) / 32 * 16;
   const int head = static_cast<int>(blockIdx.y), row = head / args.queryHeads;
@@ -50,14 +50,14 @@ KVFOLD_DEVICE void columnQueryGradient(const ColumnAttentionGradientArgs& args) 
   copyStage(begin);
   float sums[dims / 8][4] = {};
   for (int stage = begin; stage < end; stage++) {
-    if (stages > 1) copyStage(stage + 1);
+    copyStage(stage + 1);
     waitForCopies<stages - 1>();
     __syncthreads();
     const unsigned char* keys = stageAt(stage);
     const int key = stage * columnStage;
     float scores[columnStage / 8][4] = {}, pulls[columnStage / 8][4] = {};
-    productOfVectors<dims, exact>(shared, warpRow, keys, scores);
-    productOfVectors<dims, exact>(shared + Owned::bytes, warpRow, keys + Stage::bytes, pulls);
+    productOfVectors<dims>(shared, warpRow, keys, scores);
+    productOfVectors<dims>(shared + Owned::bytes, warpRow, keys + Stage::bytes, pulls);
     const bool open = mask.isOpen(own, 16, key, columnStage);
     KVFOLD_UNROLL
     for (int j = 0; j < columnStage / 8; j++) {
@@ -69,20 +69,19 @@ KVFOLD_DEVICE void columnQueryGradient(const ColumnAttentionGradientArgs& args) 
         scores[j][i] = seen ? exp2Fast(scores[j][i] - lse[i >> 1]) * (pulls[j][i] - delta[i >> 1]) : 0;
       }
     }
-    weightedVectors<dims, exact>(scores, keys, sums);
+    weightedVectors<dims>(scores, keys, sums);
     __syncthreads();
-    if (stages == 1) copyStage(stage + 1);
   }
   waitForCopies<0>();
   writeVectors<dims>(args.dq, queryBase, own, args.tokens, args.headDim, sums, args.scale, args.scale);
 }
 
 /** A block owns 64 keys of a KV head and goes through the queries behind them, of all heads of the group. */
-template <int dims, bool exact>
+template <int dims>
 KVFOLD_DEVICE void columnKeyGradient(const ColumnAttentionGradientArgs& args) {
-  using Owned = PlaneTile<columnTile, dims, exact>;
-  using Stage = PlaneTile<columnStage, dims, exact>;
-  constexpr int stages = exact ? 1 : 2;
+  using Owned = PlaneTile<columnTile, dims>;
+  using Stage = PlaneTile<columnStage, dims>;
+  constexpr int stages = 2;
   KVFOLD_DYNAMIC_SHARED(shared);
   const int g = (threadIdx.x & 31) >> 2, t = threadIdx.x & 3, warpRow = static_cast<int>(threadIdx.x) / 32 * 16;
   const int kvHead = static_cast<int>(blockIdx.y), row = kvHead / args.kvHeads, group = args.queryHeads / args.kvHeads;
@@ -110,7 +109,7 @@ KVFOLD_DEVICE void columnKeyGradient(const ColumnAttentionGradientArgs& args) {
   copyStage(0);
   float keySums[dims / 8][4] = {}, valueSums[dims / 8][4] = {}, biasSums[2] = {};
   for (int stage = 0; stage < end; stage++) {
-    if (stages > 1) copyStage(stage + 1);
+    copyStage(stage + 1);
     waitForCopies<stages - 1>();
     __syncthreads();
     const unsigned char* queries = stageAt(stage);
@@ -118,7 +117,7 @@ KVFOLD_DEVICE void columnKeyGradient(const ColumnAttentionGradientArgs& args) {
     const int query = (begin + stage % each) * columnStage;
     // rows are keys, columns are queries; values first, so that few sums are in registers at once
     float weights[columnStage / 8][4] = {};
-    productOfVectors<dims, exact>(shared, warpRow, queries, weights);
+    productOfVectors<dims>(shared, warpRow, queries, weights);
     const bool open = mask.isOpen(query, columnStage, own, 16);
     KVFOLD_UNROLL
     for (int j = 0; j < columnStage / 8; j++) {
@@ -134,9 +133,9 @@ KVFOLD_DEVICE void columnKeyGradient(const ColumnAttentionGradientArgs& args) {
         }
       }
     }
-    weightedVectors<dims, exact>(weights, queries + Stage::bytes, valueSums);
+    weightedVectors<dims>(weights, queries + Stage::bytes, valueSums);
     float pulls[columnStage / 8][4] = {};
-    productOfVectors<dims, exact>(shared + Owned::bytes, warpRow, queries + Stage::bytes, pulls);
+    productOfVectors<dims>(shared + Owned::bytes, warpRow, queries + Stage::bytes, pulls);
     KVFOLD_UNROLL
     for (int j = 0; j < columnStage / 8; j++) {
       KVFOLD_UNROLL
@@ -151,9 +150,8 @@ KVFOLD_DEVICE void columnKeyGradient(const ColumnAttentionGradientArgs& args) {
         }
       }
     }
-    weightedVectors<dims, exact>(pulls, queries, keySums);
+    weightedVectors<dims>(pulls, queries, keySums);
     __syncthreads();
-    if (stages == 1) copyStage(stage + 1);
   }
   waitForCopies<0>();
   // queries came with scale and log2(e) in them

@@ -2,21 +2,21 @@
 #include "column-backward.h"
 
 extern "C" __global__ void __launch_bounds__(kvfold::columnThreads, 1) kvfold_column_attention_dkv_32(const kvfold::ColumnAttentionGradientArgs args) {
-  kvfold::columnKeyGradient<32, false>(args);
+  kvfold::columnKeyGradient<32>(args);
 }
 KVFOLD_KERNEL(kvfold_column_attention_dkv_32, kvfold::ColumnAttentionGradientArgs)
 
 extern "C" __global__ void __launch_bounds__(kvfold::columnThreads, 1) kvfold_column_attention_dkv_64(const kvfold::ColumnAttentionGradientArgs args) {
-  kvfold::columnKeyGradient<64, false>(args);
+  kvfold::columnKeyGradient<64>(args);
 }
 KVFOLD_KERNEL(kvfold_column_attention_dkv_64, kvfold::ColumnAttentionGradientArgs)
 
 extern "C" __global__ void __launch_bounds__(kvfold::columnThreads, 1) kvfold_column_attention_dkv_96(const kvfold::ColumnAttentionGradientArgs args) {
-  kvfold::columnKeyGradient<96, false>(args);
+  kvfold::columnKeyGradient<96>(args);
 }
 KVFOLD_KERNEL(kvfold_column_attention_dkv_96, kvfold::ColumnAttentionGradientArgs)
 
 extern "C" __global__ void __launch_bounds__(kvfold::columnThreads, 1) kvfold_column_attention_dkv_128(const kvfold::ColumnAttentionGradientArgs args) {
-  kvfold::columnKeyGradient<128, false>(args);
+  kvfold::columnKeyGradient<128>(args);
 }
 KVFOLD_KERNEL(kvfold_column_attention_dkv_128, kvfold::ColumnAttentionGradientArgs)

@@ -2,21 +2,21 @@
 #include "column-backward.h"
 
 extern "C" __global__ void __launch_bounds__(kvfold::columnThreads, 1) kvfold_column_attention_dq_32(const kvfold::ColumnAttentionGradientArgs args) {
-  kvfold::columnQueryGradient<32, false>(args);
+  kvfold::columnQueryGradient<32>(args);
 }
 KVFOLD_KERNEL(kvfold_column_attention_dq_32, kvfold::ColumnAttentionGradientArgs)
 
 extern "C" __global__ void __launch_bounds__(kvfold::columnThreads, 1) kvfold_column_attention_dq_64(const kvfold::ColumnAttentionGradientArgs args) {
-  kvfold::columnQueryGradient<64, false>(args);
+  kvfold::columnQueryGradient<64>(args);
 }
 KVFOLD_KERNEL(kvfold_column_attention_dq_64, kvfold::ColumnAttentionGradientArgs)
 
 extern "C" __global__ void __launch_bounds__(kvfold::columnThreads, 1) kvfold_column_attention_dq_96(const kvfold::ColumnAttentionGradientArgs args) {
-  kvfold::columnQueryGradient<96, false>(args);
+  kvfold::columnQueryGradient<96>(args);
 }
 KVFOLD_KERNEL(kvfold_column_attention_dq_96, kvfold::ColumnAttentionGradientArgs)
 
 extern "C" __global__ void __launch_bounds__(kvfold::columnThreads, 1) kvfold_column_attention_dq_128(const kvfold::ColumnAttentionGradientArgs args) {
-  kvfold::columnQueryGradient<128, false>(args);
+  kvfold::columnQueryGradient<128>(args);
 }
 KVFOLD_KERNEL(kvfold_column_attention_dq_128, kvfold::ColumnAttentionGradientArgs)

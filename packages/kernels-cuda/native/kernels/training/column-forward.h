@@ -5,11 +5,11 @@
 
 namespace kvfold {
 
-template <int dims, bool exact>
+template <int dims>
 KVFOLD_DEVICE void columnForward(const ColumnAttentionArgs& args) {
-  using Owned = PlaneTile<columnTile, dims, exact>;
-  using Stage = PlaneTile<columnStage, dims, exact>;
-  constexpr int stages = exact ? 1 : 2;
+  using Owned = PlaneTile<columnTile, dims>;
+  using Stage = PlaneTile<columnStage, dims>;
+  constexpr int stages = 2;
   KVFOLD_DYNAMIC_SHARED(shared);
   unsigned char* queries = shared;
   const int g = (threadIdx.x & 31) >> 2, t = threadIdx.x & 3, warpRow = static_cast<int>(threadIdx.x) / 32 * 16;
@@ -37,13 +37,13 @@ KVFOLD_DEVICE void columnForward(const ColumnAttentionArgs& args) {
   float sums[dims / 8][4] = {};
   float peak[2] = {hiddenScore, hiddenScore}, total[2] = {};
   for (int stage = begin; stage < end; stage++) {
-    if (stages > 1) copyStage(stage + 1);
+    copyStage(stage + 1);
     waitForCopies<stages - 1>();
     __syncthreads();
     const unsigned char* keys = stageAt(stage);
     const int key = stage * columnStage;
     float scores[columnStage / 8][4] = {};
-    productOfVectors<dims, exact>(queries, warpRow, keys, scores);
+    productOfVectors<dims>(queries, warpRow, keys, scores);
     const bool open = mask.isOpen(own, 16, key, columnStage);
     KVFOLD_UNROLL
     for (int j = 0; j < columnStage / 8; j++) {
@@ -78,9 +78,8 @@ KVFOLD_DEVICE void columnForward(const ColumnAttentionArgs& args) {
         sums[tile][2 * half + 1] *= factor;
       }
     }
-    weightedVectors<dims, exact>(scores, keys + Stage::bytes, sums);
+    weightedVectors<dims>(scores, keys + Stage::bytes, sums);
     __syncthreads();
-    if (stages == 1) copyStage(stage + 1);
   }
   waitForCopies<0>();
   float share[2];

@@ -1,4 +1,4 @@
-// Tiles of bf16 vectors in shared memory and their fragments; with `exact` each number is there as main and rest.
+// Tiles of bf16 vectors in shared memory and their fragments.
 #pragma once
 #include "../args/column-attention.h"
 #include "../device/tensor-core.h"
@@ -6,10 +6,9 @@
 namespace kvfold {
 
 /** `rows` vectors of `dims`; chunks of 16 bytes change places by the row. */
-template <int rows, int dims, bool exact>
+template <int rows, int dims>
 struct PlaneTile {
-  static constexpr int planeBytes = rows * dims * 2;
-  static constexpr int bytes = planeBytes * (exact ? 2 : 1);
+  static constexpr int bytes = rows * dims * 2;
   static constexpr int chunks = dims / 8;
   static constexpr int swizzle = chunks % 8 == 0 ? 7 : 3;
 
@@ -19,33 +18,29 @@ struct PlaneTile {
   }
 
   /** Starts the copies of the vectors from `first` on; zeros from `limit` on. */
-  static KVFOLD_DEVICE void copy(unsigned char* to, const Bf16Planes& from, int64_t base, int first, int limit) {
-    KVFOLD_UNROLL
-    for (int plane = 0; plane < (exact ? 2 : 1); plane++) {
-      const unsigned char* source = at<const unsigned char>(plane == 0 ? from.main : from.rest);
-      for (int i = threadIdx.x; i < rows * chunks; i += static_cast<int>(columnThreads)) {
-        const int row = i / chunks, chunk = i % chunks;
-        const bool inside = first + row < limit;
-        const int64_t place = (base + (inside ? first + row : 0)) * (dims * 2) + chunk * 16;
-        copyAsync16(to + plane * planeBytes + offsetOf(row, chunk), source + place, inside);
-      }
+  static KVFOLD_DEVICE void copy(unsigned char* to, uint64_t from, int64_t base, int first, int limit) {
+    for (int i = threadIdx.x; i < rows * chunks; i += static_cast<int>(columnThreads)) {
+      const int row = i / chunks, chunk = i % chunks;
+      const bool inside = first + row < limit;
+      const int64_t place = (base + (inside ? first + row : 0)) * (dims * 2) + chunk * 16;
+      copyAsync16(to + offsetOf(row, chunk), at<const unsigned char>(from) + place, inside);
     }
   }
 
   /** Rows row..row + 15 and dims 16 step..: the left factor. */
-  static KVFOLD_DEVICE void left(const unsigned char* tile, int plane, int row, int step, uint32_t (&a)[4]) {
+  static KVFOLD_DEVICE void left(const unsigned char* tile, int row, int step, uint32_t (&a)[4]) {
     const int lane = threadIdx.x & 31;
-    loadMatrices(a, tile + plane * planeBytes + offsetOf(row + (lane >> 3 & 1) * 8 + (lane & 7), 2 * step + (lane >> 4)));
+    loadMatrices(a, tile + offsetOf(row + (lane >> 3 & 1) * 8 + (lane & 7), 2 * step + (lane >> 4)));
   }
   /** Rows row..row + 15 as 16 columns, dims 16 step.. as rows: two right factors. */
-  static KVFOLD_DEVICE void right(const unsigned char* tile, int plane, int row, int step, uint32_t (&b)[4]) {
+  static KVFOLD_DEVICE void right(const unsigned char* tile, int row, int step, uint32_t (&b)[4]) {
     const int lane = threadIdx.x & 31;
-    loadMatrices(b, tile + plane * planeBytes + offsetOf(row + (lane >> 4) * 8 + (lane & 7), 2 * step + (lane >> 3 & 1)));
+    loadMatrices(b, tile + offsetOf(row + (lane >> 4) * 8 + (lane & 7), 2 * step + (lane >> 3 & 1)));
   }
   /** Rows row..row + 15 as rows, dims 16 step.. as columns: two right factors. */
-  static KVFOLD_DEVICE void rightTurned(const unsigned char* tile, int plane, int row, int step, uint32_t (&b)[4]) {
+  static KVFOLD_DEVICE void rightTurned(const unsigned char* tile, int row, int step, uint32_t (&b)[4]) {
     const int lane = threadIdx.x & 31;
-    loadMatricesTurned(b, tile + plane * planeBytes + offsetOf(row + (lane >> 3 & 1) * 8 + (lane & 7), 2 * step + (lane >> 4)));
+    loadMatricesTurned(b, tile + offsetOf(row + (lane >> 3 & 1) * 8 + (lane & 7), 2 * step + (lane >> 4)));
   }
 };
 
@@ -56,50 +51,34 @@ KVFOLD_DEVICE void multiplyTwo(float (&low)[4], float (&high)[4], const uint32_t
 }
 
 /** 16 owned vectors (from `row`) times all vectors of a stage: sums [columnStage / 8] tiles of 16 x 8. */
-template <int dims, bool exact>
+template <int dims>
 KVFOLD_DEVICE void productOfVectors(const unsigned char* owned, int row, const unsigned char* stage, float (&sums)[columnStage / 8][4]) {
-  using Owned = PlaneTile<columnTile, dims, exact>;
-  using Stage = PlaneTile<columnStage, dims, exact>;
   // by twos: the sums of the caller fill the registers, and factors that are loaded early would push them out
   KVFOLD_UNROLL_BY(2)
   for (int step = 0; step < dims / 16; step++) {
-    uint32_t a[4], rest[4];
-    Owned::left(owned, 0, row, step, a);
-    if (exact) Owned::left(owned, 1, row, step, rest);
+    uint32_t a[4];
+    PlaneTile<columnTile, dims>::left(owned, row, step, a);
     KVFOLD_UNROLL
     for (int j = 0; j < columnStage / 16; j++) {
       uint32_t b[4];
-      Stage::right(stage, 0, 16 * j, step, b);
-      multiplyTwo(sums[2 * j], sums[2 * j + 1], a, b);
-      if (!exact) continue;
-      multiplyTwo(sums[2 * j], sums[2 * j + 1], rest, b);
-      Stage::right(stage, 1, 16 * j, step, b);
+      PlaneTile<columnStage, dims>::right(stage, 16 * j, step, b);
       multiplyTwo(sums[2 * j], sums[2 * j + 1], a, b);
     }
   }
 }
 
 /** Weights [16, columnStage], as a product left them, times the vectors of a stage: sums [dims / 8] tiles of 16 x 8. */
-template <int dims, bool exact>
+template <int dims>
 KVFOLD_DEVICE void weightedVectors(const float (&weights)[columnStage / 8][4], const unsigned char* stage, float (&sums)[dims / 8][4]) {
-  using Stage = PlaneTile<columnStage, dims, exact>;
   KVFOLD_UNROLL
   for (int j = 0; j < columnStage / 16; j++) {
-    uint32_t a[4], rest[4];
+    uint32_t a[4];
     KVFOLD_UNROLL
-    for (int i = 0; i < 4; i++) {
-      const float low = weights[2 * j + (i >> 1)][2 * (i & 1)], high = weights[2 * j + (i >> 1)][2 * (i & 1) + 1];
-      a[i] = packBf16(low, high);
-      rest[i] = exact ? packBf16Rest(low, high, a[i]) : 0;
-    }
+    for (int i = 0; i < 4; i++) a[i] = packBf16(weights[2 * j + (i >> 1)][2 * (i & 1)], weights[2 * j + (i >> 1)][2 * (i & 1) + 1]);
     KVFOLD_UNROLL
     for (int step = 0; step < dims / 16; step++) {
       uint32_t b[4];
-      Stage::rightTurned(stage, 0, 16 * j, step, b);
-      multiplyTwo(sums[2 * step], sums[2 * step + 1], a, b);
-      if (!exact) continue;
-      multiplyTwo(sums[2 * step], sums[2 * step + 1], rest, b);
-      Stage::rightTurned(stage, 1, 16 * j, step, b);
+      PlaneTile<columnStage, dims>::rightTurned(stage, 16 * j, step, b);
       multiplyTwo(sums[2 * step], sums[2 * step + 1], a, b);
     }
   }
