@@ -91,7 +91,17 @@ export function engineOptions(command: Command): Command {
 export function backendOptions(command: Command): Command {
   return command
     .addOption(backendOption())
-    .option("--threads <n>", "threads that compute; the backend native takes it", wholeNumber(1));
+    .option("--threads <n>", "threads that compute; the backend native takes it", wholeNumber(1))
+    .option(
+      "--device <n|uuid>",
+      "device that computes, as nvidia-smi -L lists them; the backend cuda takes it",
+      deviceOf,
+    );
+}
+
+/** A number of a device, or the start of its UUID. */
+function deviceOf(text: string): number | string {
+  return /^\d+$/.test(text) ? Number(text) : text;
 }
 
 /** What {@link engineOptions} reads. */

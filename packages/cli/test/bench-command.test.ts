@@ -87,6 +87,11 @@ describe("kvfold bench", { timeout }, () => {
     [["--threads", "0"], 2, "It must be a whole number from 1 up"],
     [["--weights", "Q9"], 2, "Allowed choices are file, F32, BF16"],
     [["--threads", "2", ...portable], 1, 'The backend "wasm" cannot be set to 2 threads'],
+    [
+      ["--device", "1", ...portable],
+      1,
+      'The backend "wasm" cannot be set to device 1. Leave that out, or choose "cuda".',
+    ],
     [["--weights", "Q8_0", ...portable], 1, "Packed weights need the native backend"],
     [["--cache", "int8", ...portable], 1, "npm install @kvfold/kernels-cpu"],
   ])("refuses %o", async (args, exit, message) => {

@@ -59,16 +59,23 @@ export function forcedEntries(density: number, tokens: number): number {
 export function forcedMerge(densities: Float64Array, step: Step): Tensor3D {
   const kvHeads = densities.length;
   return stepTensor(step, [step.rows.length, kvHeads, step.tokens], "float32", ({ rows, tokens, starts }) => {
-    const merge = new Float32Array(rows.length * kvHeads * tokens);
-    let at = 0;
-    for (const start of starts) {
-      for (let head = 0; head < kvHeads; head++) {
-        const density = densities[head] ?? 1;
-        for (let t = start; t < start + tokens; t++) {
-          merge[at++] = forcedEntries(density, t + 1) > forcedEntries(density, t) ? 0 : 1;
-        }
-      }
+    const width = kvHeads * tokens;
+    const merge = new Float32Array(rows.length * width);
+    for (const [row, start] of starts.entries()) {
+      const same = starts.indexOf(start); // texts of a batch often are of one length
+      if (same < row) merge.copyWithin(row * width, same * width, (same + 1) * width);
+      else fillMerges(merge.subarray(row * width, (row + 1) * width), densities, start);
     }
     return merge;
   });
+}
+
+/** Decisions of one row, `[kvHeads, tokens]`. */
+function fillMerges(merge: Float32Array, densities: Float64Array, start: number): void {
+  const tokens = merge.length / densities.length;
+  for (let at = 0; at < merge.length; at++) {
+    const density = densities[Math.floor(at / tokens)] ?? 1;
+    const token = start + (at % tokens);
+    merge[at] = forcedEntries(density, token + 1) > forcedEntries(density, token) ? 0 : 1;
+  }
 }

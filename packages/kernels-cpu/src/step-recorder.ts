@@ -143,7 +143,7 @@ class Recorded implements RecordedStep {
     return this.#used.size;
   }
 
-  replay(step: Step): void {
+  replay(step: Step): boolean {
     if (this.handle === undefined || this.#disposed) throw new RangeError("this recording was disposed of");
     this.#numbers?.set([...step.rows, ...step.lengths, ...step.starts]);
     for (const { memory, of } of this.#angles.values()) {
@@ -153,6 +153,7 @@ class Recorded implements RecordedStep {
     }
     for (const { values, fill } of this.inputs) values.set(fill(step));
     this.#addon.recordReplay(this.handle);
+    return true;
   }
 
   dispose(): void {

@@ -1,7 +1,8 @@
 import { registerPackedSupport } from "@kvfold/core";
 import { weightFormats } from "./matrix/device-weight.js";
 import { registerCuda } from "./register-cuda.js";
-import { registerCudaStore } from "./store/register-store.js";
+import { registerDrawer } from "./sampling/register-drawer.js";
+import { registerCudaStore, registerStepRecorder } from "./store/register-store.js";
 
 export { cudaFallbacks } from "./backend/fallbacks.js";
 export type { DeviceDescription } from "./driver/cuda-addon.js";
@@ -12,4 +13,6 @@ export { version } from "./version.js";
 
 registerCuda();
 registerCudaStore();
+registerStepRecorder();
+registerDrawer();
 registerPackedSupport("cuda", { storages: weightFormats });

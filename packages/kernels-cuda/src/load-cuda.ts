@@ -1,5 +1,6 @@
 import { KvfoldError, type MatmulPrecision } from "@kvfold/core";
 import type { DeviceDescription } from "./driver/cuda-addon.js";
+import { type FoundBlas, findBlas } from "./driver/find-blas.js";
 import { type CudaDriver, deviceText, isSupported, openDriver } from "./driver/open-driver.js";
 import { CudaEngine } from "./engine/cuda-engine.js";
 import { committedImages, type KernelImages } from "./engine/kernel-images.js";
@@ -20,6 +21,8 @@ export interface CudaOptions {
   readonly matmulPrecision?: MatmulPrecision;
   /** Path of the driver library. Default `libcuda.so.1`. For tests. */
   readonly driver?: string;
+  /** Path of cuBLASLt; `""`: the package's own products. Default `libcublasLt.so.13` or `.12`, where one is found. */
+  readonly blas?: string;
   /** Compiled kernels. Default those of the package. For tests. */
   readonly images?: KernelImages;
 }
@@ -33,6 +36,8 @@ export type LoadedCuda =
       readonly devices: readonly DeviceDescription[];
       /** CUDA version that the driver speaks. */
       readonly driverVersion: string;
+      /** What makes large matrix products: `cuBLASLt 13.1`, or `own`, with the reason. */
+      readonly products: string;
     }
   | {
       readonly available: false;
@@ -40,8 +45,11 @@ export type LoadedCuda =
       readonly reason: string;
     };
 
-let options: CudaOptions = {};
-let found: { readonly driver: CudaDriver; readonly ordinal: number; readonly images: KernelImages } | undefined;
+const defaults: CudaOptions = { device: 0, matmulPrecision: "float32" };
+let options = defaults;
+let found:
+  | { readonly driver: CudaDriver; readonly ordinal: number; readonly images: KernelImages; readonly blas: FoundBlas }
+  | undefined;
 let engine: CudaEngine | undefined;
 
 /**
@@ -52,9 +60,11 @@ let engine: CudaEngine | undefined;
  * @throws KvfoldError `cuda-settings` when the settings come after the device is in use
  */
 export function loadCuda(settings: CudaOptions = {}): LoadedCuda {
-  if (Object.keys(settings).length > 0) {
-    if (engine !== undefined && !engine.disposed) {
-      const { name } = engine.device;
+  const changed = Object.entries(settings).some(([name, value]) => value !== options[name as keyof CudaOptions]);
+  const used = engine !== undefined && !engine.disposed ? engine : undefined;
+  if (Object.keys(settings).length > 0 && (changed || used === undefined)) {
+    if (used !== undefined) {
+      const { name } = used.device;
       throw new KvfoldError(
         "cuda-settings",
         `The backend is in use on ${name}: choose device and memory before it, or call disposeCuda() first.`,
@@ -76,11 +86,12 @@ export function loadCuda(settings: CudaOptions = {}): LoadedCuda {
         reason: `${deviceText(device)} is too old: the kernels need compute capability 8.0 or higher`,
       };
     }
-    found = { driver, ordinal, images };
+    found = { driver, ordinal, images, blas: findBlas(driver.addon, options.blas) };
   }
-  const { driver, ordinal } = found;
+  const { driver, ordinal, blas } = found;
   const device = driver.devices[ordinal] as DeviceDescription;
-  return { available: true, device, devices: driver.devices, driverVersion: driver.version };
+  const products = "path" in blas ? `cuBLASLt ${blas.version}` : `own (no cuBLASLt: ${blas.reason})`;
+  return { available: true, device, devices: driver.devices, driverVersion: driver.version, products };
 }
 
 /** The engine of this process; the first call takes the device into use. */
@@ -91,7 +102,8 @@ export function cudaEngine(): CudaEngine {
     throw new KvfoldError("cuda-unavailable", `CUDA cannot be used here: ${loaded.available ? "" : loaded.reason}.`);
   }
   const { memoryLimit, matmulPrecision } = options;
-  engine = new CudaEngine({ ...found, memoryLimit, matmulPrecision });
+  const blas = "path" in found.blas ? found.blas.path : undefined;
+  engine = new CudaEngine({ ...found, memoryLimit, matmulPrecision, blas });
   return engine;
 }
 

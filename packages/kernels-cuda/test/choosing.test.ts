@@ -8,7 +8,7 @@ import { emulator } from "./use-emulator.js";
 describe.skipIf(emulator === undefined)("choosing a device", () => {
   beforeEach(() => {
     emulator?.configure("devices", 3);
-    loadCuda({ driver: emulator?.path ?? "", images: emulatedImages, device: 0 });
+    loadCuda({ driver: emulator?.path ?? "", images: emulatedImages, device: 0, matmulPrecision: "float32" });
   });
   afterEach(async () => {
     await tf.setBackend("cpu");
@@ -31,11 +31,17 @@ describe.skipIf(emulator === undefined)("choosing a device", () => {
   it("is the best backend where there is a device, and tells what it runs on", async () => {
     expect(probe()).toEqual({
       available: true,
-      detail: "Emulated GPU 0, compute capability 9.0, 1 GiB, driver for CUDA 13.0",
+      detail:
+        "Emulated GPU 0, compute capability 9.0, 1 GiB, driver for CUDA 13.0, matrix products: own (no cuBLASLt: it is not wanted)",
     });
-    const choice = await chooseBackend({ prefer: "cuda" });
-    expect(choice).toMatchObject({ name: "cuda", package: "@kvfold/kernels-cuda" });
-    expect(() => loadCuda({ device: 1 })).toThrow("The backend is in use on Emulated GPU 0");
+    await expect(chooseBackend({ prefer: "cuda", device: 7 })).rejects.toThrow(
+      'The backend "cuda" cannot run here: There is no device 7. The driver sees 0: Emulated GPU 0',
+    );
+    const choice = await chooseBackend({ device: "GPU-2021", matmulPrecision: "bf16" });
+    expect(choice).toMatchObject({ name: "cuda", package: "@kvfold/kernels-cuda", reasons: [] });
+    expect(choice.detail).toContain("Emulated GPU 2");
+    expect(await chooseBackend({ prefer: "cuda", device: "GPU-2021" })).toMatchObject({ name: "cuda" });
+    expect(() => loadCuda({ device: 1 })).toThrow("The backend is in use on Emulated GPU 2");
     tf.removeBackend("cuda");
     expect(emulator?.report()).toMatchObject({
       contexts: 0,

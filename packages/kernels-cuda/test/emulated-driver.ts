@@ -13,6 +13,9 @@ export interface EmulatorReport {
   readonly events: number;
   readonly modules: number;
   readonly graphs: number;
+  /** Handles, layouts and the like of cuBLASLt, and products that it made. */
+  readonly blasObjects: number;
+  readonly products: number;
   readonly launches: number;
   readonly calls: number;
   /** Misuse of the driver, memory written out of bounds, kernels that hang. */
@@ -21,7 +24,7 @@ export interface EmulatorReport {
 
 /** The emulated driver as tests steer it. */
 export interface Emulator {
-  /** Path of the library, for `loadCuda({ driver })`. */
+  /** Path of the library, for `loadCuda({ driver, blas })`. */
   readonly path: string;
   configure(setting: "version" | "devices" | "memoryBytes" | "initResult", value: number): void;
   /** The call of a driver function after `skip` others answers `result`, once. */

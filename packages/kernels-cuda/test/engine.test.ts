@@ -4,6 +4,7 @@ import { driverResult, knownResults } from "../src/driver/driver-results.js";
 import { type CudaDriver, openDriver } from "../src/driver/open-driver.js";
 import { CudaEngine } from "../src/engine/cuda-engine.js";
 import { deviceKernel } from "../src/engine/device-kernel.js";
+import { WorkRecording } from "../src/engine/work-recording.js";
 import { emulatedImages, loadEmulator } from "./emulated-driver.js";
 
 const emulator = loadEmulator();
@@ -78,24 +79,37 @@ describe.skipIf(emulator === undefined)("CudaEngine", () => {
 
   it("records work, runs it when it is asked to, again and again", () => {
     const x = engine.pool.take(16);
-    engine.upload(x.address, Float32Array.of(3));
+    engine.upload(x.address, Float32Array.of(2));
     const read = () => {
       const found = new Float32Array(1);
       engine.download(x.address, found);
       return found[0];
     };
-    engine.captureBegin();
+    const recording = new WorkRecording(engine);
+    engine.record(recording);
     apply(square, x.address, x.address, 1);
-    const graph = engine.captureEnd();
-    expect(read()).toBe(3);
-    engine.graphLaunch(graph);
-    engine.graphLaunch(graph);
-    expect(read()).toBe(81);
-    engine.graphDispose(graph);
-    expect(() => engine.graphLaunch(graph)).toThrow("there is no such graph");
-    engine.captureBegin();
-    engine.captureCancel();
-    engine.pool.give(x);
+    const inner = engine.pool.take(4);
+    engine.upload(inner.address, Float32Array.of(2));
+    engine.copy(x.address + 4, inner.address, 4);
+    engine.pool.give(inner);
+    const known = engine.apart(() => {
+      apply(square, x.address, x.address, 1);
+      return engine.pool.take(4);
+    });
+    engine.record(undefined);
+    expect(recording.finish()).toBe(true);
+    expect(read()).toBe(16);
+    recording.run();
+    expect(read()).toBe(256);
+    const other = engine.pool.take(4);
+    engine.upload(other.address, Float32Array.of(7));
+    recording.run();
+    const found = new Float32Array(1);
+    engine.download(other.address, found); // memory of the recording is nobody else's
+    expect([read(), found[0], recording.heldBlocks]).toEqual([65_536, 7, 0]);
+    recording.dispose();
+    expect(() => recording.run()).toThrow("disposed");
+    for (const block of [x, known, other]) engine.pool.give(block);
     expect(emulator?.report()).toMatchObject({ graphs: 0, problems: [] });
   });
 
@@ -137,8 +151,7 @@ describe.skipIf(emulator === undefined)("CudaEngine", () => {
       engine.copy(x.address, x.address + 32, 4);
       engine.time(() => apply(negate, x.address, x.address, 1));
       engine.describeKernel("kvfold_unary");
-      engine.captureBegin();
-      engine.graphLaunch(engine.captureEnd());
+      engine.graphLaunch(engine.graphOf([]));
       engine.download(x.address, new Float32Array(1));
       engine.synchronize();
     });

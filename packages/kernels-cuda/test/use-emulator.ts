@@ -6,4 +6,4 @@ import { emulatedImages, loadEmulator } from "./emulated-driver.js";
 /** The emulated driver; undefined where it cannot be built. */
 export const emulator = loadEmulator();
 
-if (emulator !== undefined) loadCuda({ driver: emulator.path, images: emulatedImages });
+if (emulator !== undefined) loadCuda({ driver: emulator.path, images: emulatedImages, blas: "" });

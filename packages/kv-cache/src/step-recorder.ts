@@ -14,8 +14,8 @@ export interface StepRecorder {
   readonly recording: boolean;
   /** From now on what is computed is also recorded. Tensors of the step keep their memory until the recording is disposed of. */
   begin(): void;
-  /** Ends the recording. @returns a sentence's end that says why not, when something of it cannot be replayed */
-  end(): RecordedStep | { readonly reason: string };
+  /** Ends the recording. @returns why it cannot be replayed, when something of it cannot */
+  end(): RecordedStep | Unrecorded;
   /** Ends the recording and forgets it, when the step failed. */
   cancel(): void;
   /** While recording: something was used that a replay does not see; `reason` is a sentence's end. */
@@ -24,13 +24,22 @@ export interface StepRecorder {
   input(tensor: tf.Tensor, fill: StepFill): void;
 }
 
+/** Why a step cannot be replayed. */
+export interface Unrecorded {
+  /** End of a sentence. */
+  readonly reason: string;
+  /** True when the next step may well be recorded: this one came at a bad moment. Default false. */
+  readonly again?: boolean;
+}
+
 /** A recorded decoding step. */
 export interface RecordedStep {
   /**
    * Runs it again for other positions of the same rows; results are where they were.
+   * @returns false when memory of the cache has moved since: nothing was run, and the step must be recorded anew
    * @throws RangeError when memory is short or something of it was disposed of
    */
-  replay(step: Step): void;
+  replay(step: Step): boolean;
   dispose(): void;
 }
 

@@ -38,6 +38,7 @@ export { LanguageModel, type LogLikelihoodOptions } from "./language-model.js";
 export { type LoadAnyModelOptions, type LoadModelOptions, loadLocalModel, loadModel } from "./load-model.js";
 export type { MegatronOptions } from "./megatron/read-megatron-checkpoint.js";
 export { type ModelFiles, openModelFiles, readModelConfig } from "./model-files.js";
+export type { TokenDraw, TokenDrawer } from "./sampling/draw-tokens.js";
 export { logProbabilities, type TokenLogProbability } from "./sampling/log-probabilities.js";
 export { Random } from "./sampling/random.js";
 export { Sampler } from "./sampling/sampler.js";

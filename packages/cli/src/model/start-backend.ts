@@ -15,11 +15,11 @@ export async function checkBackendName(backend: string): Promise<void> {
  * @param matmulPrecision of products of dense matrices, for training
  */
 export async function startBackend(
-  { backend, threads, activations }: EngineOptions,
+  { backend, threads, activations, device }: EngineOptions,
   { matmulPrecision }: Pick<BackendSettings, "matmulPrecision"> = {},
 ): Promise<BackendChoice> {
   const { chooseBackend } = await import("@kvfold/core");
-  const choice = await chooseBackend({ prefer: backend, threads, activations, matmulPrecision });
+  const choice = await chooseBackend({ prefer: backend, threads, activations, matmulPrecision, device });
   if (choice.name === "cpu" && backend === "auto") note(`running on the slow backend 'cpu'; 'kvfold doctor' says why.`);
   return choice;
 }

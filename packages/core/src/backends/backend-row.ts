@@ -12,6 +12,8 @@ export interface BackendSettings {
    * bfloat16, with sums in float32, and is faster: what PyTorch's CPU autocast gives in training.
    */
   readonly matmulPrecision?: MatmulPrecision | undefined;
+  /** Device that computes: its number, or the start of its UUID. */
+  readonly device?: number | string | undefined;
 }
 
 /** See {@link BackendSettings.activations}. */
@@ -43,8 +45,8 @@ export interface MissingBackend {
 export interface BackendRow {
   /** Name under which the backend registers itself with TensorFlow.js (no underscore). */
   readonly name: string;
-  /** Whether `load` applies {@link BackendSettings}. Default false. */
-  readonly takesSettings?: boolean;
+  /** Which of {@link BackendSettings} `load` applies. Default none. */
+  readonly settings?: readonly (keyof BackendSettings)[];
   /**
    * Imports the backend's package, so that the backend is registered with TensorFlow.js under `name`. Never throws:
    * a backend that cannot run here gives the reason.

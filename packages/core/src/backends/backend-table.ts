@@ -6,10 +6,14 @@ import { loadWasm } from "./load-wasm.js";
 
 /** Every backend that kvfold knows, best first. A new one plugs in by one row. */
 export const backendTable: readonly BackendRow[] = [
-  { name: "cuda", load: () => loadKernelsPackage("cuda", "@kvfold/kernels-cuda") },
+  {
+    name: "cuda",
+    settings: ["device", "matmulPrecision"],
+    load: (settings) => loadKernelsPackage("cuda", "@kvfold/kernels-cuda", settings),
+  },
   {
     name: "native",
-    takesSettings: true,
+    settings: ["threads", "activations", "matmulPrecision"],
     load: (settings) => loadKernelsPackage("native", "@kvfold/kernels-cpu", settings),
   },
   { name: "tensorflow", load: loadTensorflow },

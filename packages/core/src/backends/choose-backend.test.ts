@@ -64,7 +64,7 @@ describe("chooseBackend", () => {
     const given: (number | undefined)[] = [];
     const threaded: BackendRow = {
       name: "cpu",
-      takesSettings: true,
+      settings: ["threads"],
       load: async ({ threads }) => {
         given.push(threads);
         return { package: "threaded-package", version: "1.0.0", detail: "", ...(threads ? { threads } : {}) };
@@ -86,6 +86,39 @@ describe("chooseBackend", () => {
       "wasm: it cannot be set to int8 activations and bf16 matrix products",
     );
     await expect(chooseBackend({ threads: 1.5 })).rejects.toThrow("threads must be a whole number from 1 up; got 1.5.");
+  });
+
+  it("takes a device only where one can be chosen", async () => {
+    const given: unknown[] = [];
+    const loaded = { package: "device-package", version: "1.0.0", detail: "" };
+    const onDevice: BackendRow = {
+      name: "cpu",
+      settings: ["device", "matmulPrecision"],
+      load: async ({ device }) => {
+        given.push(device);
+        return loaded;
+      },
+    };
+    const wasm = portable.filter(({ name }) => name === "wasm");
+    const choice = await chooseBackend({ device: "GPU-4ab", matmulPrecision: "bf16", table: [...wasm, onDevice] });
+    expect(choice.reasons[0]?.reason).toBe("it cannot be set to bf16 matrix products and device GPU-4ab");
+    await chooseBackend({ device: 1, prefer: "cpu", table: [...wasm, onDevice] });
+    await chooseBackend({ table: [onDevice] });
+    expect(given).toEqual(["GPU-4ab", 1, undefined]);
+    await expect(chooseBackend({ prefer: "wasm", device: 1, table: [...wasm, onDevice] })).rejects.toThrow(
+      'The backend "wasm" cannot be set to device 1. Leave that out, or choose "cpu".',
+    );
+    await expect(chooseBackend({ prefer: "native", device: 1 })).rejects.toThrow(
+      'The backend "native" cannot be set to device 1. Leave that out, or choose "cuda".',
+    );
+    await expect(chooseBackend({ device: 1, threads: 2, table: [onDevice] })).rejects.toThrow(
+      "No backend can run here with 2 threads and device 1 (cpu: it cannot be set to 2 threads).",
+    );
+    for (const device of [-1, 0.5, ""]) {
+      await expect(chooseBackend({ device })).rejects.toThrow(
+        "device must be a number from 0 up or the start of a UUID",
+      );
+    }
   });
 
   it("fails when TensorFlow.js refuses to initialise a backend that loaded", async () => {

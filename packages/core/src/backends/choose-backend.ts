@@ -25,8 +25,13 @@ export interface ChooseBackendOptions extends BackendSettings {
   readonly threads?: number | undefined;
   /** Precision of activations; default `float32`. A demand as `threads` is. Only `native` takes it. */
   readonly activations?: ActivationPrecision | undefined;
-  /** Precision of float32 matrix products; default `float32`. A demand as `threads` is. Only `native` takes it. */
+  /** Precision of float32 matrix products; default `float32`. A demand as `threads` is. `cuda` and `native` take it. */
   readonly matmulPrecision?: MatmulPrecision | undefined;
+  /**
+   * Device that computes: its number (as `nvidia-smi -L` counts), or the start of its UUID; default the first one. A demand
+   * as `threads` is. Only `cuda` takes it.
+   */
+  readonly device?: number | string | undefined;
   /** Rows to choose from, best first; default every backend that kvfold knows. */
   readonly table?: readonly BackendRow[];
 }
@@ -47,13 +52,18 @@ export interface BackendChoice extends LoadedBackend {
  * @throws KvfoldError `backend-unknown` when `prefer` names no backend of the table
  * @throws KvfoldError `backend-unavailable` when the named backend, or for `"auto"` every backend, cannot run here, or not with
  *   so many threads
- * @throws KvfoldError `backend-threads` when `threads` is not a whole number from 1 up
+ * @throws KvfoldError `backend-threads` when `threads` is not a whole number from 1 up, `backend-device` when `device` is no
+ *   whole number from 0 up and no text
  */
 export async function chooseBackend(options: ChooseBackendOptions = {}): Promise<BackendChoice> {
-  const { prefer = "auto", threads, activations, matmulPrecision, table = backendTable } = options;
-  const settings = { threads, activations, matmulPrecision };
+  const { prefer = "auto", threads, activations, matmulPrecision, device, table = backendTable } = options;
+  const settings = { threads, activations, matmulPrecision, device };
   if (threads !== undefined && !(Number.isSafeInteger(threads) && threads >= 1)) {
     throw new KvfoldError("backend-threads", `threads must be a whole number from 1 up; got ${threads}.`);
+  }
+  if (device === "" || (typeof device === "number" && !(Number.isSafeInteger(device) && device >= 0))) {
+    const given = JSON.stringify(device);
+    throw new KvfoldError("backend-device", `device must be a number from 0 up or the start of a UUID; got ${given}.`);
   }
   if (prefer !== "auto") return chooseNamed(prefer, table, settings);
   const reasons: { name: string; reason: string }[] = [];
@@ -67,20 +77,22 @@ export async function chooseBackend(options: ChooseBackendOptions = {}): Promise
   throw new KvfoldError("backend-unavailable", `No backend can run here${wanted} (${failures}).`);
 }
 
-/** The settings that were asked for, in words. */
-function named({ threads, activations, matmulPrecision }: BackendSettings): string {
-  const parts = [
-    ...(threads === undefined ? [] : [`${threads} ${threads === 1 ? "thread" : "threads"}`]),
-    ...(activations === undefined ? [] : [`${activations} activations`]),
-    ...(matmulPrecision === undefined ? [] : [`${matmulPrecision} matrix products`]),
-  ];
-  return parts.join(" and ");
+/** The settings that were asked for, in words; with `row` those that it does not take. */
+function named({ threads, activations, matmulPrecision, device }: BackendSettings, row?: BackendRow): string {
+  const words: Record<keyof BackendSettings, string | undefined> = {
+    threads: threads === undefined ? undefined : `${threads} ${threads === 1 ? "thread" : "threads"}`,
+    activations: activations === undefined ? undefined : `${activations} activations`,
+    matmulPrecision: matmulPrecision === undefined ? undefined : `${matmulPrecision} matrix products`,
+    device: device === undefined ? undefined : `device ${device}`,
+  };
+  const left = Object.entries(words).filter(([name]) => !row?.settings?.includes(name as keyof BackendSettings));
+  return left.flatMap(([, text]) => text ?? []).join(" and ");
 }
 
-/** A backend that has no settings is not even tried when one is asked for. */
+/** A backend that does not have the settings that are asked for is not even tried. */
 async function activate(row: BackendRow, settings: BackendSettings): Promise<LoadedBackend | MissingBackend> {
-  if (named(settings) === "" || row.takesSettings) return activateBackend(row, settings);
-  return { reason: `it cannot be set to ${named(settings)}` };
+  const lacking = named(settings, row);
+  return lacking === "" ? activateBackend(row, settings) : { reason: `it cannot be set to ${lacking}` };
 }
 
 async function chooseNamed(
@@ -94,7 +106,7 @@ async function chooseNamed(
     const known = table.map(({ name }) => name).join(", ");
     throw new KvfoldError("backend-unknown", `There is no backend "${prefer}"; choose "auto" or one of: ${known}.`);
   }
-  if (named(settings) !== "" && !row.takesSettings) throw withoutSettings(prefer, named(settings), table);
+  if (named(settings, row) !== "") throw withoutSettings(row, settings, table);
   const loaded = await activateBackend(row, settings);
   if ("reason" in loaded) throw await unavailable(prefer, loaded.reason, table);
   const better = table.slice(0, index);
@@ -102,10 +114,11 @@ async function chooseNamed(
   return { name: prefer, ...loaded, reasons };
 }
 
-function withoutSettings(prefer: string, wanted: string, table: readonly BackendRow[]): KvfoldError {
-  const able = table.filter(({ takesSettings }) => takesSettings).map(({ name }) => `"${name}"`);
+function withoutSettings(row: BackendRow, settings: BackendSettings, table: readonly BackendRow[]): KvfoldError {
+  const able = table.filter((other) => named(settings, other) === "").map(({ name }) => `"${name}"`);
   const remedy = able.length === 0 ? "Leave that out." : `Leave that out, or choose ${able.join(" or ")}.`;
-  return new KvfoldError("backend-unavailable", `The backend "${prefer}" cannot be set to ${wanted}. ${remedy}`);
+  const lacking = named(settings, row);
+  return new KvfoldError("backend-unavailable", `The backend "${row.name}" cannot be set to ${lacking}. ${remedy}`);
 }
 
 async function unavailable(prefer: string, reason: string, table: readonly BackendRow[]): Promise<KvfoldError> {

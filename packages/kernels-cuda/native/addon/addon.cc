@@ -8,6 +8,7 @@ extern const EntryTable engineEntries;
 extern const EntryTable memoryEntries;
 extern const EntryTable graphEntries;
 extern const EntryTable planEntries;
+extern const EntryTable blasEntries;
 
 namespace {
 
@@ -30,5 +31,6 @@ NAPI_MODULE_INIT() {
   kvfold::define(env, exports, kvfold::memoryEntries);
   kvfold::define(env, exports, kvfold::graphEntries);
   kvfold::define(env, exports, kvfold::planEntries);
+  kvfold::define(env, exports, kvfold::blasEntries);
   return exports;
 }

@@ -89,7 +89,8 @@ void reset() {
   s.problems.clear();
   s.contextUses = 0;
   s.usedBytes = 0;
-  s.launches = s.calls = 0;
+  s.blasObjects.clear();
+  s.launches = s.calls = s.products = 0;
 }
 
 std::string report() {
@@ -99,7 +100,8 @@ std::string report() {
   std::string json = "{" + field("contexts", static_cast<size_t>(s.contextUses)) + field("allocations", s.memory.size()) +
                      field("usedBytes", s.usedBytes) + field("pinned", s.pinned.size()) + field("streams", s.streams.size()) +
                      field("events", s.events.size()) + field("modules", s.modules.size()) +
-                     field("graphs", s.graphs.size() + s.execs.size()) + field("launches", static_cast<size_t>(s.launches)) +
+                     field("graphs", s.graphs.size() + s.execs.size()) + field("blasObjects", s.blasObjects.size()) +
+                     field("products", static_cast<size_t>(s.products)) + field("launches", static_cast<size_t>(s.launches)) +
                      field("calls", static_cast<size_t>(s.calls)) + "\"problems\":[";
   for (size_t i = 0; i < s.problems.size(); i++) json += (i > 0 ? ",\"" : "\"") + s.problems[i] + "\"";
   return json + "]}";

@@ -48,6 +48,9 @@ struct State {
   std::set<cuda::Function> functions;
   std::set<cuda::Graph> graphs;
   std::set<cuda::GraphExec> execs;
+  /** What the emulated cuBLASLt made. */
+  std::set<void*> blasObjects;
+  int64_t products = 0;
   int64_t launches = 0;
   int64_t calls = 0;
 

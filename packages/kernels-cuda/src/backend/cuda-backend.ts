@@ -3,6 +3,7 @@ import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import { type BackendValues, backend_util, type DataType, type TensorInfo, util } from "@tensorflow/tfjs-core";
 import type { CudaEngine } from "../engine/cuda-engine.js";
 import type { Block, PoolFigures } from "../engine/memory-pool.js";
+import { CudaStepRecorder } from "./step-recorder.js";
 import { type DeviceDtype, elementBytes, TensorData } from "./tensor-data.js";
 
 /** A new tensor of the backend, and the device memory to fill. */
@@ -19,10 +20,13 @@ export interface Output {
  */
 export class CudaBackend extends MathBackendCPU implements ReadIntoBackend {
   readonly engine: CudaEngine;
+  /** Records decoding steps. */
+  readonly recorder: CudaStepRecorder;
 
   constructor(engine: CudaEngine) {
     super();
     this.engine = engine;
+    this.recorder = new CudaStepRecorder(engine, ({ dataId }) => this.#get(dataId));
   }
 
   /** A new tensor on the device, with any content, to be filled by the kernel that asks for it. */
@@ -36,7 +40,11 @@ export class CudaBackend extends MathBackendCPU implements ReadIntoBackend {
 
   /** Where the values of a tensor lie on the device; they are brought there when they do not. */
   address({ dataId }: TensorInfo): number {
-    return this.#get(dataId).address;
+    const data = this.#get(dataId);
+    if (this.recorder.recording && data.onHost && !this.recorder.isStranger(dataId)) {
+      return this.engine.apart(() => data.address);
+    }
+    return data.address;
   }
 
   /** The values of a tensor that lies on the host; undefined when reading them would wait for the device. */
@@ -59,14 +67,22 @@ export class CudaBackend extends MathBackendCPU implements ReadIntoBackend {
   override write(values: BackendValues, _shape: number[], dtype: DataType): object {
     const dataId = {};
     this.#set(dataId, new TensorData(this.engine, dtype, 1, values));
+    this.recorder.wrote(dataId);
     return dataId;
   }
 
   override move(id: object, values: BackendValues, _shape: number[], dtype: DataType, refCount: number): void {
     this.#set(id, new TensorData(this.engine, dtype, refCount, values));
+    this.recorder.wrote(id);
+  }
+
+  override readSync(id: object): BackendValues {
+    this.recorder.refuse("it reads values of tensors");
+    return super.readSync(id);
   }
 
   override async read(id: object): Promise<BackendValues> {
+    this.recorder.refuse("it reads values of tensors");
     const data = this.#get(id);
     if (data.complexTensorInfos === undefined)
       return util.convertBackendValuesAndArrayBuffer(await data.read(), data.dtype);
@@ -78,8 +94,10 @@ export class CudaBackend extends MathBackendCPU implements ReadIntoBackend {
   /** Copies the values of a float32 tensor. */
   readInto(id: object, target: Float32Array): void {
     const data = this.#get(id);
-    if (data.onHost) target.set(data.values as Float32Array);
-    else this.engine.download(data.address, target);
+    if (data.onHost) {
+      this.recorder.refuse("it reads values of tensors");
+      target.set(data.values as Float32Array);
+    } else this.engine.download(data.address, target);
   }
 
   override disposeData(id: object, force = false): boolean {

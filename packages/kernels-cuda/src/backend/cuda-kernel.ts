@@ -50,6 +50,7 @@ export function runInJavaScript(
   const kernel = tf.getKernel(kernelName, "cpu");
   if (kernel === undefined) throw new Error(`the cpu backend has no kernel ${kernelName}`);
   countFallback(kernelName);
+  (call.backend as CudaBackend).recorder.refuse(`it calls ${kernelName}, a kernel in JavaScript`);
   return kernel.kernelFunc(call);
 }
 

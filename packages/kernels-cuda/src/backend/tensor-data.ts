@@ -65,6 +65,12 @@ export class TensorData {
     return this.#block.address;
   }
 
+  /** Moves values of the host to memory that has them already. */
+  placeAt(block: Block): void {
+    this.#block = block;
+    this.#host = undefined;
+  }
+
   /** Gives the memory back. */
   release(): void {
     if (this.#block !== undefined && !this.#engine.disposed) this.#engine.pool.give(this.#block);

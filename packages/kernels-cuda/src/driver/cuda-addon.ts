@@ -92,6 +92,26 @@ export interface CudaAddon {
   eventRecord(engine: EngineHandle): number;
   /** Milliseconds between two events, which are gone afterwards. */
   eventsElapsed(engine: EngineHandle, start: number, end: number): number;
+  /** `version` as the library counts, or `detail`, why it is of no use. */
+  openBlas(path: string): { readonly version?: number; readonly detail?: string };
+  blasUse(engine: EngineHandle, path: string): void;
+  /** Type 0 float32, 1 bfloat16; undefined when the library has no way to make this product. */
+  blasPlan(
+    engine: EngineHandle,
+    type: number,
+    m: number,
+    n: number,
+    k: number,
+    transposeA: number,
+    transposeB: number,
+    strideA: number,
+    strideB: number,
+    batch: number,
+    batchA: number,
+    batchB: number,
+    workspaceBytes: number,
+  ): BlasPlan | undefined;
+  blasRun(engine: EngineHandle, plan: number, a: number, b: number, out: number, workspace: number): void;
   planGemm(m: number, n: number, k: number, batch: number, multiprocessors: number): GemmPlan;
   planDecodeAttention(
     codec: number,
@@ -115,6 +135,19 @@ export interface CudaAddon {
   ): readonly number[];
   blockParts(format: number): BlockParts;
   planRmsNorm(rows: number, dim: number): { readonly threads: number; readonly stretches: number };
+}
+
+/** What the addon throws when a call of cuBLASLt fails. */
+export interface BlasCallError extends Error {
+  /** The library's function. */
+  readonly blasCall: string;
+  readonly status: number;
+}
+
+/** A way to make a product, under its number. */
+export interface BlasPlan {
+  readonly plan: number;
+  readonly workspaceBytes: number;
 }
 
 /** How a product on tensor cores is cut. */

@@ -2,10 +2,12 @@ import { KvfoldError, type MatmulPrecision } from "@kvfold/core";
 import type { CudaAddon, DeviceDescription, EngineHandle } from "../driver/cuda-addon.js";
 import { explainFailure, isDriverCallError, isLost } from "../driver/explain-failure.js";
 import type { CudaDriver } from "../driver/open-driver.js";
+import { Blas, type BlasHost } from "./blas.js";
 import type { DeviceKernel, LaunchShape } from "./device-kernel.js";
 import type { ArgsOf, Fields } from "./kernel-args.js";
 import type { KernelImages } from "./kernel-images.js";
 import { type Block, MemoryPool } from "./memory-pool.js";
+import type { WorkRecording } from "./work-recording.js";
 
 /** What an engine is made of. */
 export interface EngineOptions {
@@ -15,9 +17,14 @@ export interface EngineOptions {
   readonly images: KernelImages;
   /** Most bytes that the memory pool takes. Default what the device has. */
   readonly memoryLimit?: number | undefined;
+  /** Path of cuBLASLt, where it is to make large products. Default none. */
+  readonly blas?: string | undefined;
   /** Of products with more than a few rows. Default `"float32"`. */
   readonly matmulPrecision?: MatmulPrecision | undefined;
 }
+
+/** What is copied to a device and back. */
+export type DeviceValues = Float32Array | Int32Array | Uint8Array | Uint16Array;
 
 /** The driver's code for a device without memory. */
 const outOfMemory = 2;
@@ -38,6 +45,8 @@ export class CudaEngine {
   readonly device: DeviceDescription;
   readonly pool: MemoryPool;
   readonly matmulPrecision: MatmulPrecision;
+  /** cuBLASLt; undefined where it is not used. */
+  readonly blas: Blas | undefined;
   readonly #addon: CudaAddon;
   readonly #handle: EngineHandle;
   readonly #images: KernelImages;
@@ -46,9 +55,11 @@ export class CudaEngine {
   readonly #args = new Uint8Array(4096);
   readonly #view = new DataView(this.#args.buffer);
   #zeros: Block | undefined;
+  /** Where work is noted while it is done. */
+  #recording: WorkRecording | undefined;
   #disposed = false;
 
-  constructor({ driver, ordinal, images, memoryLimit, matmulPrecision = "float32" }: EngineOptions) {
+  constructor({ driver, ordinal, images, memoryLimit, matmulPrecision = "float32", blas }: EngineOptions) {
     this.matmulPrecision = matmulPrecision;
     this.device = driver.devices[ordinal] as DeviceDescription;
     this.#addon = driver.addon;
@@ -60,6 +71,12 @@ export class CudaEngine {
       info: () => this.#explained(() => this.#addon.memoryInfo(this.#handle)),
     };
     this.pool = new MemoryPool(source, memoryLimit);
+    try {
+      this.blas = blas === undefined ? undefined : new Blas(this.#blasHost(), blas);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
   }
 
   get disposed(): boolean {
@@ -77,27 +94,20 @@ export class CudaEngine {
     const [blockX, blockY = 1, blockZ = 1] = block;
     const found = this.#kernels.get(kernel.name) ?? this.#find(kernel.name);
     kernel.layout.pack(values, this.#view);
+    const { bytes } = kernel.layout;
+    const shape = [gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes] as const;
     try {
       if (sharedBytes > found.shared) {
         this.#addon.kernelAllowShared(this.#handle, found.kernel, sharedBytes);
         found.shared = sharedBytes;
       }
-      this.#addon.launch(
-        this.#handle,
-        found.kernel,
-        this.#args,
-        kernel.layout.bytes,
-        gridX,
-        gridY,
-        gridZ,
-        blockX,
-        blockY,
-        blockZ,
-        sharedBytes,
-      );
+      this.#addon.launch(this.#handle, found.kernel, this.#args, bytes, ...shape);
     } catch (error) {
       throw explainFailure(error);
     }
+    if (this.#recording === undefined) return;
+    const args = this.#args.slice(0, bytes);
+    this.#recording.note(() => this.#addon.launch(this.#handle, found.kernel, args, bytes, ...shape));
   }
 
   /** Threads for a loop over `n` elements that the whole grid shares. */
@@ -106,17 +116,22 @@ export class CudaEngine {
   }
 
   /** Copies values to the device; the array may change afterwards. */
-  upload(address: number, values: Float32Array | Int32Array | Uint8Array | Uint16Array): void {
-    if (values.length > 0) this.#explained(() => this.#addon.upload(this.#handle, address, values));
+  upload(address: number, values: DeviceValues): void {
+    if (values.length === 0) return;
+    const recording = this.#recording;
+    if (recording === undefined) this.#explained(() => this.#addon.upload(this.#handle, address, values));
+    else this.copy(address, this.apart(() => recording.constant(values)).address, values.byteLength);
   }
 
   /** Fills an array from the device, after all that was launched before. */
-  download(address: number, into: Float32Array | Int32Array | Uint8Array | Uint16Array): void {
+  download(address: number, into: DeviceValues): void {
+    this.#recording?.refuse("it reads values of tensors");
     if (into.length > 0) this.#explained(() => this.#addon.download(this.#handle, address, into));
   }
 
   /** The same without stopping the calling thread. */
   async downloadAsync(address: number, bytes: number): Promise<ArrayBuffer> {
+    this.#recording?.refuse("it reads values of tensors");
     if (bytes === 0) return new ArrayBuffer(0);
     try {
       return await this.#addon.downloadAsync(this.#handle, address, bytes);
@@ -127,16 +142,16 @@ export class CudaEngine {
 
   /** Copies on the device. */
   copy(to: number, from: number, bytes: number): void {
-    if (bytes > 0) this.#explained(() => this.#addon.copy(this.#handle, to, from, bytes));
+    if (bytes > 0) this.#work(() => this.#addon.copy(this.#handle, to, from, bytes));
   }
 
   /** Fills words with a 32-bit pattern. */
   fillWords(address: number, word: number, count: number): void {
-    if (count > 0) this.#explained(() => this.#addon.fillWords(this.#handle, address, word >>> 0, count));
+    if (count > 0) this.#work(() => this.#addon.fillWords(this.#handle, address, word >>> 0, count));
   }
 
   fillBytes(address: number, byte: number, count: number): void {
-    if (count > 0) this.#explained(() => this.#addon.fillBytes(this.#handle, address, byte, count));
+    if (count > 0) this.#work(() => this.#addon.fillBytes(this.#handle, address, byte, count));
   }
 
   /** Waits until everything is done. */
@@ -153,19 +168,49 @@ export class CudaEngine {
     });
   }
 
-  /** Records what follows, instead of running it, until {@link captureEnd}. */
-  captureBegin(): void {
-    this.#explained(() => this.#addon.captureBegin(this.#handle));
+  /**
+   * Notes what follows, while it is done, and lets the recording hand out its memory; undefined ends that.
+   * One recording at a time.
+   */
+  record(recording: WorkRecording | undefined): void {
+    this.#recording = recording;
+    this.pool.askInstead(recording);
   }
 
-  /** Ends a recording and gives its number for {@link graphLaunch}. */
-  captureEnd(): number {
-    return this.#explained(() => this.#addon.captureEnd(this.#handle, 1)) as number;
+  /** What is recorded now. */
+  get recording(): WorkRecording | undefined {
+    return this.#recording;
   }
 
-  /** Ends a recording that nobody wants. */
-  captureCancel(): void {
-    this.#explained(() => this.#addon.captureEnd(this.#handle, 0));
+  /** Does something that is no part of what is recorded, with memory of the pool. */
+  apart<Result>(work: () => Result): Result {
+    const recording = this.#recording;
+    const source = this.pool.askInstead(undefined);
+    this.#recording = undefined;
+    try {
+      return work();
+    } finally {
+      this.#recording = recording;
+      this.pool.askInstead(source);
+    }
+  }
+
+  /** Makes a graph of calls that were noted; gives its number for {@link graphLaunch}. */
+  graphOf(calls: readonly (() => void)[]): number {
+    return this.#explained(() => {
+      this.#addon.captureBegin(this.#handle);
+      try {
+        for (const call of calls) call();
+      } catch (error) {
+        try {
+          this.#addon.captureEnd(this.#handle, 0);
+        } catch {
+          // it ends with the failure of the call, which says more
+        }
+        throw error;
+      }
+      return this.#addon.captureEnd(this.#handle, 1) as number;
+    });
   }
 
   /** Runs a recording. */
@@ -187,12 +232,16 @@ export class CudaEngine {
 
   /**
    * Device memory of zeros for kernels that count in it and leave zeros behind. One for all: they run one after the other.
+   * What it was before it grew stays, because recorded work may count there.
    */
   zeros(bytes: number): number {
     if (this.#zeros === undefined || this.#zeros.bytes < bytes) {
-      if (this.#zeros !== undefined) this.pool.give(this.#zeros);
-      this.#zeros = this.pool.take(Math.max(bytes, 65_536), "counters");
-      this.fillBytes(this.#zeros.address, 0, this.#zeros.bytes);
+      const size = Math.max(bytes, 65_536, 2 * (this.#zeros?.bytes ?? 0));
+      this.#zeros = this.apart(() => {
+        const block = this.pool.take(size, "counters");
+        this.fillBytes(block.address, 0, block.bytes);
+        return block;
+      });
     }
     return this.#zeros.address;
   }
@@ -254,6 +303,20 @@ export class CudaEngine {
       if (isDriverCallError(error) && error.result === outOfMemory) return undefined;
       throw explainFailure(error);
     }
+  }
+
+  #blasHost(): BlasHost {
+    return {
+      pool: this.pool,
+      ask: (call) => this.#explained(() => call(this.#addon, this.#handle)),
+      work: (call) => this.#work(() => call(this.#addon, this.#handle)),
+    };
+  }
+
+  /** A call that belongs to what is recorded. */
+  #work(call: () => void): void {
+    this.#explained(call);
+    this.#recording?.note(call);
   }
 
   #explained<Result>(call: () => Result): Result {

@@ -18,6 +18,23 @@ export interface Block {
   /** What it is for, as errors say it: "tensors", "weights", ... */
   readonly holder: string;
   readonly slab: Slab | undefined;
+  /** Who takes it back instead of the pool. */
+  readonly keeper?: BlockKeeper;
+}
+
+/** Takes its blocks back itself. */
+export interface BlockKeeper {
+  give(block: Block): void;
+}
+
+/** Hands out memory in place of the pool while it is asked to. */
+export interface BlockSource extends BlockKeeper {
+  take(bytes: number, holder: string): Block;
+}
+
+/** A block as another keeper hands it out. */
+export function keptBlock(block: Block, keeper: BlockKeeper): Block {
+  return { ...block, keeper };
 }
 
 /** A large piece that small blocks are cut from. */
@@ -56,6 +73,7 @@ export class MemoryPool {
   readonly #reservations = new Map<number, number>();
   readonly #held = new Map<string, { bytes: number; blocks: number }>();
   #slab: Slab | undefined;
+  #instead: BlockSource | undefined;
   #used = 0;
   #idleBytes = 0;
   #peak = 0;
@@ -74,6 +92,7 @@ export class MemoryPool {
    */
   take(bytes: number, holder = "tensors"): Block {
     if (!Number.isSafeInteger(bytes) || bytes < 0) throw new RangeError(`memory of ${bytes} bytes`);
+    if (this.#instead !== undefined) return this.#instead.take(bytes, holder);
     const size = sizeClass(bytes);
     const reused = this.#idle.get(size)?.pop();
     if (reused !== undefined) this.#idleBytes -= size;
@@ -88,6 +107,10 @@ export class MemoryPool {
 
   /** Takes a block of {@link take} back; nothing may use it after what is on the stream by now. */
   give(block: Block): void {
+    if (block.keeper !== undefined) {
+      block.keeper.give(block);
+      return;
+    }
     const list = this.#idle.get(block.bytes);
     if (list === undefined) this.#idle.set(block.bytes, [block]);
     else list.push(block);
@@ -95,6 +118,13 @@ export class MemoryPool {
     this.#count(block.holder, -block.bytes, -1);
     this.#used -= block.bytes;
     this.#idleBytes += block.bytes;
+  }
+
+  /** From now on {@link take} asks this one; undefined: as before. @returns the one before */
+  askInstead(source: BlockSource | undefined): BlockSource | undefined {
+    const before = this.#instead;
+    this.#instead = source;
+    return before;
   }
 
   /** Returns idle memory to the device. */

@@ -30,7 +30,10 @@ const held = new WeakMap<PackedWeight, { readonly engine: CudaEngine; readonly w
 export function deviceWeight(backend: CudaBackend, weight: PackedWeight): DeviceWeight {
   const { engine } = backend;
   const known = held.get(weight);
-  if (known?.engine === engine) return known.weight;
+  return known?.engine === engine ? known.weight : engine.apart(() => bringToDevice(engine, weight));
+}
+
+function bringToDevice(engine: CudaEngine, weight: PackedWeight): DeviceWeight {
   const place = (weightFormats as readonly string[]).indexOf(weight.storage);
   const format = weightFormats[place];
   if (format === undefined) {

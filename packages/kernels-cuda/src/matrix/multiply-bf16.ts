@@ -1,6 +1,7 @@
 import type { CudaBackend } from "../backend/cuda-backend.js";
 import { deviceKernel, deviceKernels } from "../engine/device-kernel.js";
 import type { Block } from "../engine/memory-pool.js";
+import { addToRows } from "../kernels/binary.js";
 import type { Product } from "./multiply.js";
 
 const gemms = deviceKernels(
@@ -108,6 +109,14 @@ interface Gemm {
 export function gemm(backend: CudaBackend, product: Gemm): void {
   const { a, b, transposeA, transposeB, out, batch, m, n, k, bias = 0, residual = 0 } = product;
   const { engine } = backend;
+  const strides = { strideA: a.stride, strideB: b.stride, batchA: a.batch, batchB: b.batch };
+  const sizes = { out, m, n, k, transposeA, transposeB, batch, ...strides };
+  // the library writes before anything is added
+  const apart = residual !== out;
+  if (apart && engine.blas?.multiply({ ...sizes, type: "bf16", a: a.address, b: b.address })) {
+    addToRows(backend, out, [batch * m, n], { bias: product.bias, residual: product.residual });
+    return;
+  }
   const plan = engine.plans.planGemm(m, n, k, batch, engine.device.multiprocessors);
   const partials = plan.splits > 1 ? backend.scratch(4 * plan.partialFloats) : undefined;
   const values = {

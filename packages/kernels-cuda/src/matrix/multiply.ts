@@ -56,6 +56,10 @@ export function multiply(backend: CudaBackend, product: Product): void {
     multiplyBf16(backend, product);
     return;
   }
+  const [strideA, strideB] = [transposeA ? m : k, transposeB ? k : n];
+  const batches = { batchA: aStep * m * k, batchB: bStep * k * n };
+  if (m >= manyRows && backend.engine.blas?.multiply({ ...product, type: "float32", strideA, strideB, ...batches }))
+    return;
   const values = {
     a,
     b,

@@ -69,9 +69,23 @@ export class CudaStore implements LayerStore {
   write(step: Step, tensors: StepTensors, op: WriteOp, site: CallSite): void {
     this.#change();
     if (op.op === "overwrite" && step.tokens === 1 && this.#list.shared) this.#ownAll(step);
+    const own = () => {
+      if (op.op === "merge") this.#list.ownStates();
+    };
+    this.#backend.engine.apart(() => {
+      this.#list.reserve(step.rows, step.lengths);
+      own();
+    });
     const group = this.#options.shape.queryHeads / this.#options.shape.kvHeads;
     const rotatesAtWrite = this.#options.traits.rotation === "at-write";
     const numbers = this.#numbers(step);
+    this.#backend.recorder.relyOn(
+      () => this.#list.footing,
+      (now) => {
+        this.#list.expect(now.rows, now.lengths);
+        own();
+      },
+    );
     this.#chunk?.release();
     this.#chunk = writeTokens(this.#backend, {
       list: this.#list,
@@ -231,7 +245,7 @@ export class CudaStore implements LayerStore {
   }
 
   #numbers(step: Step): StepNumbers {
-    return stepNumbers(this.#backend.engine, step);
+    return stepNumbers(this.#backend, step);
   }
 
   #replace(list: LaneList): void {
@@ -242,9 +256,10 @@ export class CudaStore implements LayerStore {
 
   /** Moves all entries of a step's rows to pages that nobody else holds. */
   #ownAll(step: Step): void {
+    this.#backend.recorder.refuse("it moves a cache to pages of its own");
     const { engine } = this.#backend;
     const lanes = this.#list.lanesOf(step.rows);
-    const bounds = lanes.map((lane) => this.#list.bounds[lane] as number);
+    const bounds = lanes.map((lane) => this.#list.bounds.at(lane));
     const lengths = this.lengths(step);
     const newLengths = engine.pool.take(4 * lanes.length, "scratch");
     engine.copy(newLengths.address, this.#backend.address(lengths), 4 * lanes.length);

@@ -23,8 +23,25 @@ export function dropEntries(
   const lanes = list.lanesOf(step.rows);
   const wanted = op.op === "drop-range" ? op.keepLast : op.op === "drop-lowest" ? op.keep : 0;
   const keep = step.rows.map((_, row) => wholeNumber(typeof wanted === "number" ? wanted : (wanted[row] ?? 0)));
-  const held = lanes.map((lane) => list.bounds[lane] as number);
-  const orderSlots = Math.max(1, ...held);
+  const boundsBehind = () =>
+    lanes.map((lane, i) => {
+      const bound = list.bounds.at(lane);
+      const kept = keep[Math.floor(i / kvHeads)] as number;
+      if (op.op === "drop-range") return Math.min(bound, wholeNumber(op.from) + kept);
+      return op.op === "drop-lowest" && op.scope !== "row" ? Math.min(bound, kept) : bound;
+    });
+  const bounds = boundsBehind();
+  // a recorded step must do for all lengths that the lists of pages have room for
+  const longest = Math.max(1, ...lanes.map((lane) => list.bounds.at(lane)));
+  const orderSlots = backend.recorder.recording ? list.slots : longest;
+  backend.recorder.relyOn(
+    () => list.footing,
+    () => {
+      const now = boundsBehind();
+      list.memory.ensure(list.pagesFor(now));
+      list.shorten(lanes, now);
+    },
+  );
   const [keeps, order, lengths] = [
     backend.scratch(4 * keep.length),
     backend.scratch(4 * lanes.length * orderSlots),
@@ -51,11 +68,6 @@ export function dropEntries(
     threshold: op.op === "drop-below" ? op.threshold : 0,
   };
   engine.launch(dropSelect, values, { grid: [ofRow ? step.rows.length : lanes.length], block: [256] });
-  const bounds = held.map((bound, lane) => {
-    const kept = keep[Math.floor(lane / kvHeads)] as number;
-    if (op.op === "drop-range") return Math.min(bound, wholeNumber(op.from) + kept);
-    return op.op === "drop-lowest" && !ofRow ? Math.min(bound, kept) : bound;
-  });
   list.rearrange(step.rows, numbers.rows, { order: order.address, orderSlots, newLengths: lengths.address, bounds });
   if (op.op === "drop-below" || ofRow) list.exact = false;
   for (const block of [keeps, order, lengths]) engine.pool.give(block);

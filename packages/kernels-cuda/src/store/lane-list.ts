@@ -1,5 +1,6 @@
 import type { CudaEngine } from "../engine/cuda-engine.js";
 import type { Block } from "../engine/memory-pool.js";
+import { LaneBounds } from "./lane-bounds.js";
 import { LaneStates } from "./lane-states.js";
 import type { PageHolder, PageMemory } from "./page-memory.js";
 import { laneMoves, laneShares, layoutFields } from "./store-kernels.js";
@@ -25,7 +26,7 @@ export class LaneList implements PageHolder {
   /** True when a page may be held by others too. */
   shared = false;
   /** Upper bound of each lane's length. */
-  readonly bounds: Int32Array;
+  readonly bounds: LaneBounds;
   /** False when some lane may be shorter than its bound. */
   exact = true;
   readonly #kvHeads: number;
@@ -43,7 +44,7 @@ export class LaneList implements PageHolder {
     [this.memory, this.layout, this.rows, this.#kvHeads] = [memory, layout, rows, kvHeads];
     const { engine } = memory;
     this.#engine = engine;
-    this.bounds = new Int32Array(this.lanes);
+    this.bounds = new LaneBounds(this.lanes, layout.pageSlots);
     this.#lengths = engine.pool.take(4 * Math.max(1, this.lanes), holder);
     this.#table = engine.pool.take(4 * Math.max(1, this.lanes) * this.#capacity, holder);
     engine.fillWords(this.#lengths.address, 0, this.lanes);
@@ -72,7 +73,7 @@ export class LaneList implements PageHolder {
   }
 
   get claimed(): number {
-    return this.pagesFor(this.bounds);
+    return this.bounds.pages;
   }
 
   /** `LaneStore` of native/kernels/args/lane-store.h. */
@@ -88,6 +89,18 @@ export class LaneList implements PageHolder {
     };
   }
 
+  /** What recorded steps rely on: while nothing of it changes, their kernels find the lanes. */
+  get footing(): readonly unknown[] {
+    const { freePages, freeCount, holders } = this.memory.pool;
+    const own = [this.#capacity, this.#table.address, this.#states?.address];
+    return [this, this.shared, ...own, this.memory.pages, freePages, freeCount, holders];
+  }
+
+  /** Entries that there is room for in the lists of pages. */
+  get slots(): number {
+    return this.#capacity * this.layout.pageSlots;
+  }
+
   /** Pages that lanes of such lengths hold. */
   pagesFor(lengths: Iterable<number>): number {
     let sum = 0;
@@ -97,14 +110,14 @@ export class LaneList implements PageHolder {
 
   refresh(): void {
     this.bounds.set(this.hostLengths());
-    this.exact = true;
+    this.exact = this.#coming.length === 0; // what comes may merge
     this.#add(this.#coming);
   }
 
   /** Entries of a lane; waits for the device where they are not known here. */
   lengthOf(lane: number): number {
     if (!this.exact) this.refresh();
-    return this.bounds[lane] as number;
+    return this.bounds.at(lane);
   }
 
   /** Copies the lengths of the lanes of some rows, in their order, to an address. */
@@ -127,26 +140,29 @@ export class LaneList implements PageHolder {
     return rows.flatMap((row) => Array.from({ length: this.#kvHeads }, (_, head) => row * this.#kvHeads + head));
   }
 
-  /** Makes room for so many more entries in each lane of some rows. */
+  /** Makes room for so many more entries in each lane of some rows, which are written next. */
   reserve(rows: readonly number[], counts: readonly number[]): void {
+    this.expect(rows, counts);
+    this.#coming = [];
+  }
+
+  /** The same for entries that are written later, behind other layers' room. */
+  expect(rows: readonly number[], counts: readonly number[]): void {
     this.#coming = rows.map((row, i) => [row, counts[i] as number] as const);
     this.#add(this.#coming);
     if (this.#pagesOfLongest() > this.#capacity) this.refresh();
     if (this.#pagesOfLongest() > this.#capacity) this.#growTable();
     this.memory.ensure();
-    this.#coming = [];
   }
 
   #add(coming: readonly (readonly [number, number])[]): void {
     for (const [row, count] of coming) {
-      for (const lane of this.lanesOf([row])) this.bounds[lane] = (this.bounds[lane] as number) + count;
+      this.bounds.add(row * this.#kvHeads, this.#kvHeads, count);
     }
   }
 
   #pagesOfLongest(): number {
-    let longest = 0;
-    for (const bound of this.bounds) longest = Math.max(longest, bound);
-    return Math.ceil(longest / this.layout.pageSlots);
+    return Math.ceil(this.bounds.longest / this.layout.pageSlots);
   }
 
   #growTable(): void {
@@ -176,7 +192,7 @@ export class LaneList implements PageHolder {
       move(made.#lengths, this.#lengths, 4);
       if (!same && made.#states !== undefined && this.#states !== undefined)
         move(made.#states, this.#states, this.layout.stateBytes);
-      made.bounds.set(this.bounds.subarray(row * perRow, (row + 1) * perRow), i * perRow);
+      made.bounds.set(this.bounds.slice(row * perRow, (row + 1) * perRow), i * perRow);
     });
     made.hold();
     made.exact = this.exact;
@@ -224,7 +240,7 @@ export class LaneList implements PageHolder {
     if (this.memory.pages === 0) return; // nobody has written yet
     const engine = this.#engine;
     const lanes = this.lanesOf(rows);
-    this.memory.ensure(this.pagesFor(moved.bounds));
+    engine.apart(() => this.memory.ensure(this.pagesFor(moved.bounds)));
     const table = engine.pool.take(4 * lanes.length * this.#capacity, holder);
     const lengths = engine.pool.take(4 * lanes.length, holder);
     const to = { ...this.store, pageTable: table.address, lengths: lengths.address, states: 0 };
@@ -246,10 +262,15 @@ export class LaneList implements PageHolder {
       engine.copy(this.#table.address + row * bytes, table.address + i * bytes, bytes);
       engine.copy(this.#lengths.address + 4 * row * perRow, lengths.address + 4 * i * perRow, 4 * perRow);
     });
-    lanes.forEach((lane, i) => {
-      this.bounds[lane] = Math.min(this.bounds[lane] as number, moved.bounds[i] as number);
-    });
+    this.shorten(lanes, moved.bounds);
     for (const block of [table, lengths, numbers]) engine.pool.give(block);
+  }
+
+  /** Lowers the upper bounds of some lanes. */
+  shorten(lanes: readonly number[], bounds: readonly number[]): void {
+    lanes.forEach((lane, i) => {
+      this.bounds.lower(lane, bounds[i] as number);
+    });
   }
 
   /** Page ids that each lane holds; waits for the device. */
@@ -268,7 +289,7 @@ export class LaneList implements PageHolder {
     this.#disposed = true;
     if (this.#engine.disposed) return;
     this.release(0);
-    this.bounds.fill(0);
+    this.bounds.set(new Int32Array(this.lanes));
     this.memory.remove(this);
     this.#states?.release();
     for (const block of [this.#table, this.#lengths]) this.#engine.pool.give(block);

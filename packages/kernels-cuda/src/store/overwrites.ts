@@ -25,7 +25,7 @@ export class Overwrites {
     const { rows, tokens } = numbers.step;
     const lanes = list.lanesOf(rows);
     this.#tokens = tokens;
-    this.#orderSlots = Math.max(1, ...lanes.map((lane) => list.bounds[lane] as number));
+    this.#orderSlots = Math.max(1, ...lanes.map((lane) => list.bounds.at(lane)));
     this.#wanted = backend.scratch(4 * lanes.length * tokens);
     this.#order = backend.scratch(4 * lanes.length * this.#orderSlots);
     this.#newLengths = backend.scratch(4 * lanes.length);
@@ -57,7 +57,7 @@ export class Overwrites {
       order: this.#order.address,
       orderSlots: this.#orderSlots,
       newLengths: this.#newLengths.address,
-      bounds: this.#list.lanesOf(step.rows).map((lane) => this.#list.bounds[lane] as number),
+      bounds: this.#list.lanesOf(step.rows).map((lane) => this.#list.bounds.at(lane)),
     };
     this.#list.rearrange(step.rows, rows, moved);
   }

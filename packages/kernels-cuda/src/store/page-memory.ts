@@ -78,6 +78,11 @@ export class PageMemory {
     if (wanted > this.#capacity) this.#grow(Math.max(fewest, Math.ceil(wanted * growth)));
   }
 
+  /** Makes the memory so large at once, where it is smaller: growing copies, and needs both for a moment. */
+  reserve(pages: number): void {
+    if (pages > this.#capacity) this.#grow(pages);
+  }
+
   get #claimed(): number {
     let sum = 0;
     for (const { claimed } of this.#holders) sum += claimed;

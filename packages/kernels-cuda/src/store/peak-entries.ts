@@ -1,50 +1,40 @@
 import type { CudaEngine } from "../engine/cuda-engine.js";
+import { deviceKernel } from "../engine/device-kernel.js";
 import type { Block } from "../engine/memory-pool.js";
 import type { LaneList } from "./lane-list.js";
 
-/** Samples that are kept on the device before they are looked at. */
-const samples = 64;
+const kernel = deviceKernel("kvfold_peak_entries", { lengths: "address", peak: "address", lanes: "int" });
 
-/** The most entries that lanes held, noted without waiting for the device: lengths are copied aside and summed later. */
+/** The most entries that lanes held, counted on the device: nothing waits for it until somebody asks. */
 export class PeakEntries {
   readonly #engine: CudaEngine;
   #block: Block | undefined;
-  #lanes = 0;
-  #count = 0;
-  #peak = 0;
 
   constructor(engine: CudaEngine) {
     this.#engine = engine;
   }
 
   /** Notes the lengths as they are behind what was launched so far. */
-  note(list: LaneList): void {
-    if (list.lanes === 0) return;
-    if (this.#count === samples || this.#lanes !== list.lanes) {
-      this.#look();
-      if (this.#lanes !== list.lanes) this.dispose();
-      this.#lanes = list.lanes;
-    }
-    this.#block ??= this.#engine.pool.take(4 * samples * list.lanes, "cache lanes");
-    const at = this.#block.address + 4 * this.#count++ * list.lanes;
-    this.#engine.copy(at, list.lengthsAddress, 4 * list.lanes);
+  note({ lanes, lengthsAddress }: LaneList): void {
+    if (lanes === 0) return;
+    this.#block ??= this.#engine.apart(() => {
+      const block = this.#engine.pool.take(8, "cache lanes");
+      this.#engine.fillBytes(block.address, 0, 8);
+      return block;
+    });
+    this.#engine.launch(
+      kernel,
+      { lengths: lengthsAddress, peak: this.#block.address, lanes },
+      { grid: [1], block: [256] },
+    );
   }
 
   /** Waits for the device. */
   get peak(): number {
-    this.#look();
-    return this.#peak;
-  }
-
-  #look(): void {
-    if (this.#block === undefined || this.#count === 0) return;
-    const lengths = new Int32Array(this.#count * this.#lanes);
-    this.#engine.download(this.#block.address, lengths);
-    for (let first = 0; first < lengths.length; first += this.#lanes) {
-      const sum = lengths.subarray(first, first + this.#lanes).reduce((all, length) => all + length, 0);
-      this.#peak = Math.max(this.#peak, sum);
-    }
-    this.#count = 0;
+    if (this.#block === undefined) return 0;
+    const words = new Uint32Array(2);
+    this.#engine.download(this.#block.address, new Uint8Array(words.buffer));
+    return (words[0] as number) + (words[1] as number) * 2 ** 32;
   }
 
   dispose(): void {

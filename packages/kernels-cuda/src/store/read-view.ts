@@ -34,6 +34,7 @@ export function readView(
 ): LaneView {
   const { step, numbers, site, shape, traits } = reading;
   const { engine } = backend;
+  backend.recorder.refuse("its entries are read once more, into pages of their number");
   const { headDim, pageSlots, columns, positionColumn, untilColumn } = list.layout;
   const adds = overwrites && untilColumn < 0;
   const ends = adds ? columns : untilColumn;
@@ -41,7 +42,7 @@ export function readView(
     engine.plans.entryLayout(0, headDim, pageSlots, columns + (adds ? 1 : 0), positionColumn, ends, 0),
   );
   const lanes = list.lanesOf(step.rows);
-  const capacity = Math.max(1, ...lanes.map((lane) => Math.ceil((list.bounds[lane] as number) / pageSlots)));
+  const capacity = Math.max(1, ...lanes.map((lane) => Math.ceil(list.bounds.at(lane) / pageSlots)));
   const slots = capacity * pageSlots;
   const [pages, table, lengths] = [
     engine.pool.take(lanes.length * capacity * layout.pageBytes, "cache reads"),

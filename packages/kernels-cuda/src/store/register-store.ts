@@ -1,5 +1,5 @@
 import { sharedRegistry } from "@kvfold/core";
-import type { LayerStore, OwnStoreFactory, StoreOptions } from "@kvfold/kv-cache";
+import type { LayerStore, OwnStoreFactory, StepRecorder, StoreOptions } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import type { CudaBackend } from "../backend/cuda-backend.js";
 import { backendName } from "../backend/cuda-kernel.js";
@@ -16,6 +16,11 @@ const largestHead = 256;
  */
 export function registerCudaStore(): void {
   sharedRegistry<OwnStoreFactory>("stores").set(backendName, Object.assign(makeStore, { allocatedBytes }));
+}
+
+/** Makes the backend's recorder known to caches, in the same way. */
+export function registerStepRecorder(): void {
+  sharedRegistry<() => StepRecorder>("stepRecorders").set(backendName, () => (tf.backend() as CudaBackend).recorder);
 }
 
 function makeStore(options: StoreOptions): LayerStore | undefined {

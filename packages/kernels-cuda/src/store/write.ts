@@ -43,13 +43,11 @@ export function blanking({ borrowed }: CallSite, group: number) {
   };
 }
 
-/** Writes a step's tokens into their lanes. @returns what a chunk's attention needs; undefined for single tokens */
+/** Writes a step's tokens into their lanes, where room was made. @returns what a chunk's attention needs; undefined for single tokens */
 export function writeTokens(backend: CudaBackend, write: Write): Chunk | undefined {
   const { list, step, numbers, tensors, op, site, group, rotatesAtWrite } = write;
   const { engine } = backend;
   const lanes = list.lanesOf(step.rows);
-  list.reserve(step.rows, step.lengths);
-  if (op.op === "merge") list.ownStates();
   if (op.op !== "append") list.exact = false;
   if (list.shared) {
     const block = backend.scratch(4 * lanes.length);

@@ -14,6 +14,9 @@ type State =
   | { readonly kind: "recorded"; readonly step: RecordedStep; readonly x: tf.Tensor2D; readonly logits: tf.Tensor2D }
   | { readonly kind: "refused"; readonly reason: string };
 
+/** Recordings in a row that were of no use, after which there are no more: they cost more than a step does. */
+const mostMisses = 8;
+
 /**
  * Decoding steps of one cache and one choice of its rows. The first runs as usual, the second is recorded where the
  * backend and the policy allow it, and all others replay that one without JavaScript between their kernels. The logits are
@@ -22,6 +25,8 @@ type State =
 export class DecodeRecording {
   private state: State | undefined;
   private ids = new Int32Array();
+  /** Recordings since the last replay. */
+  private misses = 0;
   private readonly key: string;
 
   private constructor(
@@ -47,9 +52,16 @@ export class DecodeRecording {
     this.ids = ids;
     if (this.state?.kind === "recorded") {
       const { logits } = this.state;
-      this.state.step.replay(step);
-      this.cache.replayed(step);
-      return copyOf(logits);
+      if (this.state.step.replay(step)) {
+        this.cache.replayed(step);
+        this.misses = 0;
+        return copyOf(logits);
+      }
+      this.dispose();
+      this.state =
+        this.misses < mostMisses
+          ? { kind: "seen" }
+          : { kind: "refused", reason: "memory of the cache moves all the time" };
     }
     const recorder = this.state?.kind === "seen" ? stepRecorder() : undefined;
     if (recorder) return this.record(recorder, step);
@@ -81,12 +93,14 @@ export class DecodeRecording {
     }
     const recorded = recorder.end();
     if ("reason" in recorded) {
-      this.state = { kind: "refused", reason: recorded.reason };
+      const more = recorded.again === true && ++this.misses < mostMisses;
+      if (!more) this.state = { kind: "refused", reason: recorded.reason };
       x.dispose();
       const result = copyOf(logits);
       logits.dispose();
       return result;
     }
+    this.misses++;
     this.state = { kind: "recorded", step: recorded, x, logits };
     return copyOf(logits);
   }

@@ -2,6 +2,7 @@ import { KvfoldError, readInto } from "@kvfold/core";
 import { full, type KvCache } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import type { LanguageModel } from "../language-model.js";
+import { drawOnDevice } from "../sampling/draw-tokens.js";
 import { logProbabilities } from "../sampling/log-probabilities.js";
 import { Sampler } from "../sampling/sampler.js";
 import { checkGenerateOptions, type GenerateOptions, type Prompt, type PromptText } from "./generate-options.js";
@@ -67,27 +68,28 @@ async function* tokens(
     options.cache ?? model.createCache(options.policy ?? full(), { rows: rows.length, codec: options.codec ?? "f32" });
   const clock: Clock = { start: performance.now(), prefillMs: 0, decodeMs: 0, decoded: 0, firstTokenMs: undefined };
   const aborted = () => options.signal?.aborted ?? false;
-  const values = new Float32Array(rows.length * model.config.vocabSize);
+  const take = takerOf(model, rows, options.logProbabilities !== undefined);
   try {
     for (const [row, state] of rows.entries()) {
-      if (!(await prefill(model, cache, row, state, options.prefillChunk ?? 512, aborted))) break;
+      if (!(await prefill(model, cache, row, state, { chunk: options.prefillChunk ?? 512, aborted, take }))) break;
     }
     clock.prefillMs = performance.now() - clock.start;
     while (rows.some((state) => state.finish === undefined)) {
       for (const [row, state] of rows.entries()) {
         if (state.finish !== undefined) continue;
-        if (aborted() || state.logits.length === 0) {
+        if (aborted() || (state.drawn === undefined && state.logits.length === 0)) {
           state.abort();
           continue;
         }
-        const token = state.sampler.next(state.logits, state.seen());
+        const token = state.drawn ?? state.sampler.next(state.logits, state.seen());
+        state.drawn = undefined;
         const chances =
           options.logProbabilities === undefined ? {} : logProbabilities(state.logits, token, options.logProbabilities);
         const text = state.push(token);
         clock.firstTokenMs ??= performance.now() - clock.start;
         yield { row, token, text, ...chances };
       }
-      await decode(model, cache, rows, clock, values);
+      await decode(model, cache, rows, clock, take);
       await tf.nextFrame();
     }
     onEnd({ rows: rows.map((state) => state.result()), stats: figures(rows, clock, cache) });
@@ -96,14 +98,45 @@ async function* tokens(
   }
 }
 
+/** Gives rows their next token, or the logits to draw it from. */
+type Taker = (logits: tf.Tensor2D, rows: readonly RowState[]) => Promise<void>;
+
+/** @param wanted true when logits are wanted for more than drawing */
+function takerOf(model: LanguageModel, rows: readonly RowState[], wanted: boolean): Taker {
+  const vocab = model.config.vocabSize;
+  let values = new Float32Array(0);
+  return async (logits, takers) => {
+    const tokens = wanted ? undefined : await drawOnDevice(logits, takers);
+    if (tokens !== undefined) {
+      takers.forEach((state, i) => {
+        state.drawn = tokens[i];
+      });
+      return;
+    }
+    if (values.length === 0) values = new Float32Array(rows.length * vocab);
+    // a prompt's are kept while others are read
+    const into = takers.length === 1 && rows.length > 1 ? new Float32Array(vocab) : values;
+    await readInto(logits, into.subarray(0, takers.length * vocab));
+    takers.forEach((state, i) => {
+      state.logits = into.subarray(i * vocab, (i + 1) * vocab);
+    });
+  };
+}
+
+/** How a prompt is fed. */
+interface Feeding {
+  readonly chunk: number;
+  readonly aborted: () => boolean;
+  readonly take: Taker;
+}
+
 /** Feeds one prompt in chunks; false when aborted on the way. */
 async function prefill(
   model: LanguageModel,
   cache: KvCache,
   row: number,
   state: RowState,
-  chunk: number,
-  aborted: () => boolean,
+  { chunk, aborted, take }: Feeding,
 ): Promise<boolean> {
   const { prompt } = state;
   for (let start = 0; start < prompt.length; start += chunk) {
@@ -111,8 +144,8 @@ async function prefill(
     const part = prompt.subarray(start, start + chunk);
     const endOfPrefill = start + chunk >= prompt.length;
     if (endOfPrefill) {
-      const logits = model.forward(cache, [part], { rows: [row], endOfPrefill });
-      state.logits = (await logits.data()) as Float32Array<ArrayBuffer>;
+      const logits = model.forward(cache, [part], { rows: [row], endOfPrefill }) as tf.Tensor2D;
+      await take(logits, [state]);
       logits.dispose();
     } else model.decoder.hidden(cache, [part], { rows: [row] }).dispose();
     await tf.nextFrame();
@@ -120,25 +153,22 @@ async function prefill(
   return true;
 }
 
-/** One step for all rows that go on; `values` holds their logits until the next one. */
+/** One step for all rows that go on. */
 async function decode(
   model: LanguageModel,
   cache: KvCache,
   rows: readonly RowState[],
   clock: Clock,
-  values: Float32Array<ArrayBuffer>,
+  take: Taker,
 ): Promise<void> {
   const active = [...rows.keys()].filter((row) => rows[row]?.finish === undefined);
   if (active.length === 0) return;
   const start = performance.now();
-  const last = active.map((row) => (rows[row] as RowState).tokens.slice(-1));
-  const logits = model.forward(cache, last, { rows: active });
-  const vocab = model.config.vocabSize;
-  await readInto(logits, values.subarray(0, active.length * vocab));
+  const states = active.map((row) => rows[row] as RowState);
+  const last = states.map(({ tokens }) => tokens.slice(-1));
+  const logits = model.forward(cache, last, { rows: active }) as tf.Tensor2D;
+  await take(logits, states);
   logits.dispose();
-  active.forEach((row, i) => {
-    (rows[row] as RowState).logits = values.subarray(i * vocab, (i + 1) * vocab);
-  });
   clock.decodeMs += performance.now() - start;
   clock.decoded += active.length;
 }

@@ -18,8 +18,10 @@ export class RowState {
   readonly tokens: number[] = [];
   text = "";
   finish: FinishReason | undefined;
-  /** Logits after the newest token, `[vocab]`. */
+  /** Logits after the newest token, `[vocab]`; empty before the prompt was read, and where the device draws. */
   logits = new Float32Array(0);
+  /** The next token, where the device has drawn it. */
+  drawn: number | undefined;
   private readonly limits: RowLimits;
   private readonly stream: TextStream;
   private readonly stops: StopStrings;

@@ -1,5 +1,6 @@
 import { KvfoldError } from "@kvfold/core";
 import { argMax, candidates, penaliseRepetition } from "./candidates.js";
+import type { TokenDraw } from "./draw-tokens.js";
 import { Random } from "./random.js";
 import { checkSamplingOptions, type SamplingOptions } from "./sampling-options.js";
 
@@ -44,6 +45,32 @@ export class Sampler {
     }
     return ids[ids.length - 1] as number;
   }
+
+  /** What {@link next} would do, for a backend that does it; tell {@link drawn} what came of it. */
+  plan(vocab: number, seen: Iterable<number>): TokenDraw {
+    const { topK, repetitionPenalty, ...rest } = this.options;
+    const plan = { ...rest, repetitionPenalty, topK: topK < vocab ? topK : 0, random: this.random.state >>> 0 };
+    return repetitionPenalty === 1 ? plan : { ...plan, seen: bitsOf(seen, vocab) };
+  }
+
+  /**
+   * Takes a token that was drawn as {@link plan} says.
+   *
+   * @param token -1 when the logits were not numbers
+   * @throws KvfoldError `logits-not-finite` as {@link next}
+   */
+  drawn(token: number): number {
+    if (token < 0) throw notFinite();
+    if (this.options.temperature > 0) this.random.next();
+    return token;
+  }
+}
+
+/** Ids below `vocab`, a bit each. */
+function bitsOf(ids: Iterable<number>, vocab: number): Uint32Array {
+  const bits = new Uint32Array(Math.ceil(vocab / 32));
+  for (const id of ids) if (id < vocab) bits[id >>> 5] = (bits[id >>> 5] as number) | (1 << (id & 31));
+  return bits;
 }
 
 /** Returns `best`; a broken model would otherwise go on with token 0 for ever. */
@@ -51,7 +78,11 @@ function checkFinite(logits: Float32Array, best: number): number {
   let numbers = Number.isFinite(logits[best]);
   for (let i = 0; i < logits.length && numbers; i++) numbers = !Number.isNaN(logits[i]);
   if (numbers) return best;
-  throw new KvfoldError(
+  throw notFinite();
+}
+
+function notFinite(): KvfoldError {
+  return new KvfoldError(
     "logits-not-finite",
     "The model's logits are not finite numbers, so no token can be drawn: its weights are damaged, or values overflowed. Try f32 weights, or another backend.",
   );

@@ -1,5 +1,6 @@
 #include "engine.h"
 
+#include <cstdlib>
 #include <cstring>
 
 namespace kvfold {
@@ -56,6 +57,12 @@ Failure disposeEngine(Engine& engine) {
   }
   if (engine.stream != nullptr) note(failure, "streamSynchronize", driver.streamSynchronize(engine.stream));
   while (cuda::GraphExec graph = engine.graphs.takeAny()) note(failure, "graphExecDestroy", driver.graphExecDestroy(graph));
+  while (blas::Plan* plan = engine.blasPlans.takeAny()) {
+    blas::destroyPlan(*engine.blas, *plan);
+    free(plan);
+  }
+  if (engine.blasHandle != nullptr) engine.blas->Destroy(engine.blasHandle);
+  engine.blasHandle = nullptr;
   while (cuda::Event event = engine.events.takeAny()) note(failure, "eventDestroy", driver.eventDestroy(event));
   for (cuda::Event& sent : engine.staging.sent) {
     if (sent != nullptr) note(failure, "eventDestroy", driver.eventDestroy(sent));

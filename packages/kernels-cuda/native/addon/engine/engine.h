@@ -1,5 +1,6 @@
 // One device in use: its context, one stream, and everything that was made on them.
 #pragma once
+#include "../blas/blas.h"
 #include "../driver/driver.h"
 #include "../growable.h"
 
@@ -24,6 +25,10 @@ struct Engine {
   Table<cuda::Function> functions;
   Table<cuda::Event> events;
   Table<cuda::GraphExec> graphs;
+  /** cuBLASLt, where the engine uses it. */
+  const blas::Library* blas = nullptr;
+  blas::Handle blasHandle = nullptr;
+  Table<blas::Plan*> blasPlans;
   /** Downloads under way; the engine's memory lives until they are done. */
   int downloads = 0;
   bool retained = false;
