@@ -1,5 +1,6 @@
 import { describePolicies, type LawSubject, type PolicyRow } from "@kvfold/kv-cache/testing";
 import { backends } from "../test/backends.js";
+import { emulatedCuda } from "../test/emulated-cuda.js";
 import { decisionLogits, mergeEdge } from "./decide.js";
 import { dmc } from "./dmc.js";
 import { type DmcOptions, resolveDmcOptions } from "./dmc-options.js";
@@ -22,11 +23,13 @@ const codecs = [
   { name: "int8", tolerance: 0.03 },
 ];
 
-function row(options: DmcOptions): PolicyRow {
+const ownCodecs = backends.filter((name) => name === "native"); // the reference store does not round
+
+function row(options: DmcOptions, on = backends): PolicyRow {
   const resolved = resolveDmcOptions(options);
   const edge = mergeEdge(resolved.threshold);
   return {
-    backends,
+    backends: on,
     policy: () => dmc(options),
     // an offset that no key reaches
     allAppend: () => dmc({ ...options, offset: 1000 }),
@@ -38,19 +41,20 @@ function row(options: DmcOptions): PolicyRow {
   };
 }
 
+// every kind of merging on the emulated device, which is slow; each codec of it once
+const everywhere = [...backends, ...emulatedCuda];
 describePolicies([
-  row({}),
-  row({ window: 3 }),
-  row({ window: null }),
+  row({}, everywhere),
+  row({ window: 3 }, everywhere),
+  row({ window: null }, everywhere),
   row({ neuron: "first", window: 4 }),
   row({ threshold: 0.3 }),
   row({ granularity: "layer", window: 3 }),
   ...codecs.flatMap((codec) =>
-    [row({}), row({ window: 3 }), row({ window: null })].map((plain) => ({
-      ...plain,
-      name: `${plain.policy().name} in ${codec.name}`,
-      backends: backends.filter((name) => name === "native"), // the only one whose store rounds
-      codec,
-    })),
+    [{}, { window: 3 }, { window: null }].map((options) => {
+      const emulated = codec.name === "int8" ? options.window === undefined : options.window === 3;
+      const plain = row(options, [...ownCodecs, ...(emulated ? emulatedCuda : [])]);
+      return { ...plain, name: `${plain.policy().name} in ${codec.name}`, codec };
+    }),
   ),
 ]);

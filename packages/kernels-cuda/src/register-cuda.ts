@@ -9,7 +9,7 @@ import { cudaEngine } from "./load-cuda.js";
 const priority = 5;
 
 /** JavaScript kernels that read no values of tensors: they give names and shapes, or make new values. */
-const copyNothing = ["Identity", "Reshape", "Complex", "Real", "Imag", "Range", "LinSpace"];
+const copyNothing = ["Identity", "Reshape", "ExpandDims", "Complex", "Real", "Imag", "Range", "LinSpace"];
 
 /** A JavaScript kernel for this backend, with its copies through the host counted. */
 function counted(kernel: tf.KernelConfig): tf.KernelConfig {

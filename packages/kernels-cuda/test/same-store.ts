@@ -14,8 +14,13 @@ import { CudaStore } from "../src/store/cuda-store.js";
 
 /** One thing that happens to a store. */
 export type Act =
-  /** Writes tokens, perhaps drops entries, attends. */
-  | { readonly tokens: number; readonly lengths?: readonly number[]; readonly drop?: DropOf }
+  /** Writes tokens, perhaps in the place of entries below `overwrites`, perhaps drops entries, attends. */
+  | {
+      readonly tokens: number;
+      readonly lengths?: readonly number[];
+      readonly drop?: DropOf;
+      readonly overwrites?: number;
+    }
   | { readonly act: "snapshot" | "restore" | "export" }
   | { readonly act: "crop"; readonly entries: readonly number[] }
   | { readonly act: "select"; readonly rows: readonly number[] };
@@ -34,19 +39,19 @@ export interface Trace {
 }
 
 /** Test helper: plays the same acts on a store of the current backend. */
-export function play(options: StoreOptions, acts: readonly Act[]): Trace {
+export function play(options: StoreOptions, acts: readonly Act[], seed = 11): Trace {
   const made =
     tf.getBackend() === "cuda" ? new CudaStore(options, tf.backend() as CudaBackend) : new ReferenceStore(options);
   const traces: Trace[] = [];
   tf.tidy(() => {
-    traces.push(playOn(made, options, acts));
+    traces.push(playOn(made, options, acts, seed));
   });
   return traces[0] as Trace;
 }
 
-function playOn(store: LayerStore, options: StoreOptions, acts: readonly Act[]): Trace {
+function playOn(store: LayerStore, options: StoreOptions, acts: readonly Act[], seed: number): Trace {
   const { shape, traits } = options;
-  const random = seeded(11);
+  const random = seeded(seed);
   const { headDim } = shape;
   const rope = new Rope({ headDim, rotaryDim: headDim, theta: 10_000, maxPositions: 512, scaling: { type: "none" } });
   const site = { rope, scale: 0.4, window: undefined, borrowed: traits.borrowed };
@@ -65,7 +70,7 @@ function playOn(store: LayerStore, options: StoreOptions, acts: readonly Act[]):
         k: tensor([rows.length, shape.kvHeads, tokens, shape.headDim]),
         v: tensor([rows.length, shape.kvHeads, tokens, shape.headDim]),
       };
-      store.write(step, tensors, writeOf(options, step, random), site);
+      store.write(step, tensors, writeOf(options, step, random, act.overwrites), site);
       if (act.drop !== undefined) store.drop(step, dropOf(act.drop, store, step, options, random));
       const { out, mass } = store.attend(step, tensors, site);
       trace.values.push(realOf(out, step), ...(mass ? [mass.dataSync() as Float32Array] : []));
@@ -111,9 +116,13 @@ function realOf(out: tf.Tensor4D, { lengths, tokens }: Step): Float32Array {
 
 type Random = ReturnType<typeof seeded>;
 
-function writeOf({ shape, traits }: StoreOptions, step: Step, random: Random): WriteOp {
+function writeOf({ shape, traits }: StoreOptions, step: Step, random: Random, overwrites: number | undefined): WriteOp {
   const sizes = [step.rows.length, shape.kvHeads, step.tokens];
   const count = tf.util.sizeFromShape(sizes);
+  if (overwrites !== undefined) {
+    const slots = Int32Array.from(random.integers(count, 0, overwrites));
+    return { op: "overwrite", slot: tf.tensor(slots, sizes as [number], "int32") as tf.Tensor as tf.Tensor3D };
+  }
   if (traits.mergeWindow !== undefined) {
     const merge = tf.tensor(random.integers(count, 0, 2), sizes as [number], "float32") as tf.Tensor as tf.Tensor3D;
     const omega = tf.tensor(

@@ -1,79 +1,69 @@
-import type { StoreOptions } from "@kvfold/kv-cache";
-import * as tf from "@tensorflow/tfjs-core";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Act, play } from "./same-store.js";
+import type { Emulator } from "./emulated-driver.js";
+import type { Act } from "./same-store.js";
+import { compareStores, storeCases } from "./store-cases.js";
 import { emulator } from "./use-emulator.js";
 
-const shape = { queryHeads: 4, kvHeads: 2, headDim: 8 };
-const optionsOf = (traits: object, more: object = {}): StoreOptions =>
-  ({
-    shape: { ...shape, ...more },
-    traits: { rotation: "at-write", columns: [], lossless: true, chunking: "exact", ...traits },
-    rows: 2,
-    codec: "f32",
-  }) as unknown as StoreOptions;
+/** How far numbers near 1, up to 4, may be from those over float32 entries, and 1e-5 where those are float32 themselves. */
+const tolerances = { f32: 1e-5, bf16: 0.04, int8: 0.12 };
 
-const ragged: Act = { tokens: 19, lengths: [19, 7] };
-const cases: readonly [string, StoreOptions, readonly Act[]][] = [
-  ["appends one by one", optionsOf({}), Array.from({ length: 20 }, () => ({ tokens: 1 }))],
-  ["appends chunks", optionsOf({ columns: ["position"] }), [ragged, { tokens: 1 }, { tokens: 34 }, { tokens: 1 }]],
-  ["entries that end", optionsOf({ columns: ["position", "until"] }), [ragged, { tokens: 1 }, { tokens: 3 }]],
-  [
-    "returns, forks and forgets",
-    optionsOf({ columns: ["position"] }),
-    [
-      ragged,
-      { act: "snapshot" },
-      { tokens: 1 },
-      { tokens: 2 },
-      { act: "restore" },
-      { tokens: 1 },
-      { act: "select", rows: [1, 0, 1, -1] },
-      { tokens: 1 },
-      { act: "crop", entries: [3, 18, 0, 1] },
-      { tokens: 2 },
-      { act: "export" },
-      { tokens: 1 },
-    ],
-  ],
-  [
-    "drops",
-    optionsOf({ columns: ["position"], lossless: false }),
-    [
-      { tokens: 1 },
-      ragged,
-      { tokens: 1, drop: { op: "drop-range", from: 2, keepLast: 5 } },
-      { tokens: 1, drop: { op: "drop-lowest", keep: 4 } },
-      { tokens: 1, drop: { op: "drop-lowest", keep: 4, scope: "row" } },
-      { tokens: 1, drop: { op: "drop-below", threshold: -0.2 } },
-      { tokens: 1 },
-    ],
-  ],
-  ["attention mass", optionsOf({ columns: ["position"], massQueries: 1 }), [ragged, { tokens: 1 }, { tokens: 1 }]],
-  [
-    "merges within a window",
-    optionsOf({ columns: ["position"], mergeWindow: 4, lossless: false }),
-    [ragged, { tokens: 1 }, { tokens: 1 }, { act: "export" }, { tokens: 5 }, { tokens: 1 }],
-  ],
-  [
-    "merges whole segments",
-    optionsOf({ columns: ["position"], mergeWindow: null, lossless: false }),
-    [{ tokens: 1 }, { tokens: 1 }, ragged, { act: "snapshot" }, { tokens: 1 }, { act: "restore" }, { tokens: 4 }],
-  ],
-];
+describe.skipIf(emulator === undefined)("CudaStore in the default precision", () => {
+  const device = emulator as Emulator;
 
-describe.skipIf(emulator === undefined)("CudaStore", () => {
-  it.each(cases)("does as the reference store: %s", async (_, options, acts) => {
-    await tf.setBackend("cpu");
-    const wanted = play(options, acts);
-    await tf.setBackend("cuda");
-    const found = play(options, acts);
-    expect(found.lengths).toEqual(wanted.lengths);
-    expect(found.peak).toBe(wanted.peak);
-    found.values.forEach((values, i) => {
-      const far = wanted.values[i]?.findIndex((want, at) => !(Math.abs((values[at] as number) - want) <= 1e-5));
-      expect([values.length, far], `values ${i}`).toEqual([wanted.values[i]?.length, -1]);
+  it.each(storeCases)("does as the reference store: %s", async (_, options, acts) => {
+    await compareStores(device, [options, acts], tolerances.f32);
+  });
+
+  describe.each(["bf16", "int8"] as const)("over entries in %s", (codec) => {
+    it.each(storeCases)("does nearly as the reference store: %s", async (_, options, acts) => {
+      await compareStores(device, [{ ...options, codec }, acts], tolerances[codec]);
     });
-    expect(emulator?.report().problems).toEqual([]);
+  });
+
+  it("does as the reference store whatever happens, to heads of any size", async () => {
+    const kinds = storeCases.map(([, { traits }]) => traits);
+    const write = (overwrites: boolean): fc.Arbitrary<Act> =>
+      fc
+        .tuple(fc.constantFrom(1, 1, 1, 2, 5, 17), fc.integer({ min: 1, max: 17 }), fc.integer({ min: 1, max: 9 }))
+        .map(([tokens, other, most]) => ({
+          tokens,
+          lengths: [tokens, Math.min(tokens, other)],
+          ...(overwrites ? { overwrites: most } : {}),
+        }));
+    const settings = fc
+      .record({
+        traits: fc.constantFrom(...kinds),
+        codec: fc.constantFrom("f32", "f32", "bf16", "int8"),
+        group: fc.integer({ min: 1, max: 9 }),
+        kvHeads: fc.integer({ min: 1, max: 2 }),
+        headDim: fc.integer({ min: 1, max: 50 }).map((half) => 2 * half),
+        seed: fc.nat(1000),
+        overwrites: fc.boolean(),
+      })
+      .chain((setting) => {
+        const overwrites = setting.overwrites && setting.traits.mergeWindow === undefined && !setting.traits.lossless;
+        const others: Act[] = [{ act: "snapshot" }, { act: "restore" }, { act: "export" }];
+        const acts = fc.array(fc.oneof(write(overwrites), write(overwrites), fc.constantFrom(...others)), {
+          minLength: 2,
+          maxLength: 6,
+        });
+        return fc.tuple(fc.constant(setting), acts);
+      });
+    await fc.assert(
+      fc.asyncProperty(settings, async ([{ traits, codec, group, kvHeads, headDim, seed }, acts]) => {
+        const shape = { layer: 0, layers: 1, queryHeads: group * kvHeads, kvHeads, headDim };
+        const tolerance = tolerances[codec as keyof typeof tolerances];
+        await compareStores(device, [{ shape, traits, rows: 2, codec }, acts], tolerance, seed);
+      }),
+      { numRuns: 15, seed: 7 },
+    );
+  });
+
+  it("names the storages that there are", async () => {
+    const [, options, acts] = storeCases[0] as (typeof storeCases)[number];
+    await expect(compareStores(device, [{ ...options, codec: "q4" }, acts], 0)).rejects.toMatchObject({
+      code: "cache-codec",
+    });
   });
 });

@@ -1,5 +1,6 @@
 import { describePolicies, type LawSubject, type PolicyRow } from "@kvfold/kv-cache/testing";
 import { backends } from "../../test/backends.js";
+import { emulatedCuda } from "../../test/emulated-cuda.js";
 import { dms } from "./dms.js";
 import { type DmsOptions, resolveDmsOptions } from "./dms-options.js";
 import { evictionLogits } from "./eviction-logits.js";
@@ -14,10 +15,12 @@ function shapeTokens(options: DmsOptions): NonNullable<LawSubject["shapeTokens"]
   };
 }
 
-function row(options: DmsOptions): PolicyRow {
+const ownCodecs = backends.filter((name) => name === "native"); // the reference store does not round
+
+function row(options: DmsOptions, on = backends): PolicyRow {
   const resolved = resolveDmsOptions(options);
   return {
-    backends,
+    backends: on,
     policy: () => dms(options),
     // an offset that no query reaches
     allAppend: () => dms({ ...options, offset: 1e6 }),
@@ -29,14 +32,14 @@ function row(options: DmsOptions): PolicyRow {
   };
 }
 
+const everywhere = [...backends, ...emulatedCuda];
 describePolicies([
-  row({ delay: 3 }),
+  row({ delay: 3 }, everywhere),
   row({ delay: 0, neuron: "first", logitScale: 1, offset: 0.5 }),
   row({ delay: 2, granularity: "layer", layers: [1] }),
   ...["bf16", "int8"].map((name) => ({
-    ...row({ delay: 3 }),
+    ...row({ delay: 3 }, name === "int8" ? [...ownCodecs, ...emulatedCuda] : ownCodecs),
     name: `dms:delay=3 in ${name}`,
-    backends: backends.filter((backend) => backend === "native"), // the only one whose store rounds
     codec: { name, tolerance: name === "bf16" ? 0.015 : 0.03 },
   })),
 ]);

@@ -112,7 +112,8 @@ KVFOLD_TEST(laneMoves) {
     check(freeCount[0] == 4 && failures[0] == 0, "%d pages left", freeCount[0]);
 
     Array<float> keys(count * slots * D), values(count * slots * D), entries(static_cast<size_t>(count) * slots * 2 * layout.dims);
-    ReadEntriesArgs read = {0, entries.address(), keys.address(), values.address(), 0, 0, args.to, count, slots, 0, 0, -1, 0};
+    ReadEntriesArgs read = {0, entries.address(), keys.address(), values.address(), 0, 0, args.to, count, slots, 0, 0, -1, 0,
+                            entryLayout(EntryCodec::f32, D, 16, 0, -1, -1, 0)};
     launch3("kvfold_read_entries", read, {{slots / 8, count, 1}, {256, 1, 1}, 0});
     Array<int> column(count * slots);
     launch3("kvfold_read_column", ColumnArgs{0, column.address(), args.to, slots, 1}, {{1, count, 1}, {256, 1, 1}, 0});
@@ -181,14 +182,19 @@ KVFOLD_TEST(readRotated) {
   LanesOptions options = manyLanes(EntryCodec::int8);
   const Lanes lanes(options, 9);
   const int half = 8, positions = 100, slots = 64, dims = lanes.layout().dims, D = options.headDim;
-  Array<float> cos(positions * half), sin(positions * half), entries(static_cast<size_t>(6) * slots * 2 * dims);
+  const EntryLayout view = entryLayout(EntryCodec::f32, D, 16, 3, 0, 2, 0);
+  Array<float> cos(positions * half), sin(positions * half);
+  Array<unsigned char> entries(static_cast<size_t>(6) * slots / 16 * view.pageBytes);
   for (int i = 0; i < positions * half; i++) cos[i] = cosf(static_cast<float>(i) * 0.37f), sin[i] = sinf(static_cast<float>(i) * 0.37f);
   for (int bySlot = 0; bySlot < 2; bySlot++) {
-    const ReadEntriesArgs read = {0, entries.address(), 0, 0, cos.address(), sin.address(), lanes.store(), 6, slots, positions, half, D - 1, bySlot};
+    const ReadEntriesArgs read = {0, entries.address(), 0, 0, cos.address(), sin.address(), lanes.store(), 6, slots, positions, half, D - 1, bySlot, view};
     launch3("kvfold_read_entries", read, {{slots / 8, 6, 1}, {256, 1, 1}, 0});
     for (int lane = 0; lane < 6; lane++) {
       for (int slot = 0; slot < lanes.length(lane); slot++) {
-        const float *key = lanes.keys(lane).data() + slot * D, *got = entries.data() + (static_cast<size_t>(lane) * slots + slot) * 2 * dims;
+        const unsigned char* page = entries.data() + static_cast<size_t>(lane * slots + slot) / 16 * view.pageBytes;
+        const float *key = lanes.keys(lane).data() + slot * D, *got = reinterpret_cast<const float*>(page) + slot % 16 * 2 * dims;
+        const int* columns = reinterpret_cast<const int*>(page + view.columnsOffset) + slot % 16;
+        check(columns[0] == lanes.position(lane, slot) && columns[16] == lanes.until(lane, slot) && columns[32] == noEnd, "columns");
         const int angle = (bySlot ? slot : lanes.position(lane, slot)) * half;
         for (int i = 0; i < half; i++) {
           check(fabs(got[i] - (key[i] * cos[angle + i] - key[i + half] * sin[angle + i])) < 1e-5, "lane %d slot %d channel %d", lane, slot, i);
@@ -198,6 +204,31 @@ KVFOLD_TEST(readRotated) {
       }
     }
   }
+}
+
+KVFOLD_TEST(overwritesOfAChunk) {
+  LanesOptions options;
+  options.headDim = 8, options.columns = true, options.lengths = {5, 24};
+  const Lanes lanes(options, 6);
+  // a lane of 3 with 2 tokens of 7 positions, and one of 20 with 4, whose second replaces what the first wrote
+  const int T = 4, most = 30;
+  const std::vector<int> wanted[2] = {{1, 9}, {4, 4, 20, -3}}, orders[2] = {{0, 3, 2, 4}, {23, 1, 2, 3, 21}};
+  Array<int> counts(2), positions(2), old(2), slots(2 * T), order(2 * most), newLengths(2);
+  counts[0] = 2, counts[1] = 4, positions[0] = 7, positions[1] = 50, old[0] = 3, old[1] = 20;
+  for (int lane = 0; lane < 2; lane++) {
+    for (size_t t = 0; t < wanted[lane].size(); t++) slots[lane * T + t] = wanted[lane][t];
+  }
+  LaneStore view = lanes.store();
+  view.kvHeads = 1;
+  launch("kvfold_overwrite_plan", OverwritePlanArgs{counts.address(), positions.address(), old.address(), slots.address(), order.address(), newLengths.address(), view, T, most}, 2, 128);
+  check(newLengths[0] == 4 && newLengths[1] == 21, "lengths %d and %d", newLengths[0], newLengths[1]);
+  for (int lane = 0; lane < 2; lane++) {
+    for (size_t i = 0; i < orders[lane].size(); i++) check(order[lane * most + i] == orders[lane][i], "lane %d slot %zu holds %d", lane, i, order[lane * most + i]);
+  }
+  Array<int> ends(2 * 24);
+  launch3("kvfold_read_column", ColumnArgs{0, ends.address(), view, 24, 1}, {{1, 2, 1}, {256, 1, 1}, 0});
+  check(ends[1] == 7 && ends[0] == lanes.until(0, 0), "the first lane's second entry ends at 7, not %d", ends[1]);
+  check(ends[24 + 4] == 50 && ends[24 + 20] == 51 && ends[24] == 53, "ends %d, %d, %d", ends[28], ends[44], ends[24]);
 }
 
 }  // namespace

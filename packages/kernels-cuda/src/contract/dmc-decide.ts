@@ -1,5 +1,5 @@
-import { dmcDecide as contract, type DmcDecideAttrs, type DmcDecideInputs } from "@kvfold/core";
-import { type TensorInfo, util } from "@tensorflow/tfjs-core";
+import { dmcDecide as contract, type DmcDecideAttrs, KvfoldError } from "@kvfold/core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { cudaKernel } from "../backend/cuda-kernel.js";
 import { deviceKernel } from "../engine/device-kernel.js";
 
@@ -18,16 +18,31 @@ const kernel = deviceKernel("kvfold_dmc_decide", {
   edge: "float",
 });
 
-/** DMC's decisions and weights in one kernel. */
-export const dmcDecide = cudaKernel<Record<keyof DmcDecideInputs, TensorInfo>, DmcDecideAttrs>(
+/** Merge or append, and the weight of every token, in one launch over two channels. */
+export const dmcDecide = cudaKernel<{ q: TensorInfo; k: TensorInfo }, DmcDecideAttrs>(
   contract.kernelName,
-  ({ inputs: { q, k }, attrs, backend }) => {
-    const [rows = 0, kvHeads = 1, tokens = 1, headDim = 1] = k.shape;
+  ({ inputs: { q, k }, attrs: { channel, offset, epsilon, edge }, backend }) => {
+    const [rows = 0, kvHeads = 0, tokens = 0, headDim = 0] = k.shape;
+    const [, queryHeads = 0] = q.shape;
+    const fits =
+      k.shape.length === 4 &&
+      q.shape.join() === [rows, queryHeads, tokens, headDim].join() &&
+      queryHeads % Math.max(kvHeads, 1) === 0 &&
+      Number.isInteger(channel) &&
+      channel >= 0 &&
+      channel < headDim;
+    if (!fits) {
+      throw new KvfoldError(
+        "dmc-decide-shape",
+        "dmcDecide needs q [rows, queryHeads, tokens, headDim], k [rows, kvHeads, tokens, headDim] with kvHeads dividing " +
+          `queryHeads, and a channel below headDim; got q [${q.shape}], k [${k.shape}], channel ${channel}.`,
+      );
+    }
     const [merge, omega] = [backend.output([rows, kvHeads, tokens]), backend.output([rows, kvHeads, tokens])];
     const addresses = { q: backend.address(q), k: backend.address(k), merge: merge.address, omega: omega.address };
-    const sizes = { count: util.sizeFromShape(merge.info.shape), tokens, group: (q.shape[1] ?? 1) / kvHeads, headDim };
-    const shape = { grid: [Math.ceil(sizes.count / 256)], block: [256] } as const;
-    backend.engine.launch(kernel, { ...addresses, ...sizes, ...attrs }, shape);
+    const sizes = { count: merge.length, tokens, group: queryHeads / kvHeads, headDim, channel };
+    const shape = { grid: [Math.ceil(merge.length / 256)], block: [256] } as const;
+    if (merge.length > 0) backend.engine.launch(kernel, { ...addresses, ...sizes, offset, epsilon, edge }, shape);
     return [merge.info, omega.info];
   },
 );

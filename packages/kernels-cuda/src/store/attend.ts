@@ -1,7 +1,8 @@
 import type { Attended, CallSite, LayerShape, PolicyTraits, Step, StepTensors } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import type { CudaBackend, Output } from "../backend/cuda-backend.js";
-import type { LaneList } from "./lane-list.js";
+import type { EntryLayout, LaneList } from "./lane-list.js";
+import { type LaneView, readView, storedView } from "./read-view.js";
 import { stepAngles } from "./step-angles.js";
 import type { StepNumbers } from "./step-numbers.js";
 import {
@@ -42,9 +43,14 @@ export function attendOverLanes(backend: CudaBackend, reading: Reading): Attende
   const out = backend.output(tensors.q.shape);
   const slots = (traits.massQueries ?? 0) > 0 ? Math.max(1, longest()) : 0;
   const mass = slots > 0 ? backend.output([step.rows.length, shape.kvHeads, slots]) : undefined;
-  const results = { turned, out, mass, slots, kind: kindOf(backend, list) };
+  const { numbers, chunk } = reading;
+  const again = traits.rotation === "at-read" || chunk?.overwrites !== undefined;
+  const view = again ? readView(backend, list, reading, chunk?.overwrites !== undefined) : storedView(list, numbers);
+  chunk?.overwrites?.plan(view, chunk.oldLengths);
+  const results = { turned, out, mass, slots, view, kind: kindOf(backend, view.layout) };
   if (step.tokens === 1) attendOnce(backend, reading, results);
   else attendChunk(backend, reading, results);
+  view.release();
   const attended = { out: tensorOf<tf.Tensor4D>(out), q: tensorOf<tf.Tensor4D>(turned) };
   return mass === undefined ? attended : { ...attended, mass: tensorOf<tf.Tensor3D>(mass) };
 }
@@ -54,6 +60,7 @@ interface Results {
   readonly out: Output;
   readonly mass: Output | undefined;
   readonly slots: number;
+  readonly view: LaneView;
   readonly kind: AttentionKind;
 }
 
@@ -65,7 +72,7 @@ interface AttentionKind {
   readonly exact: boolean;
 }
 
-function kindOf({ engine }: CudaBackend, { layout }: LaneList): AttentionKind {
+function kindOf({ engine }: CudaBackend, layout: EntryLayout): AttentionKind {
   const codec = entryCodecs[layout.codec] as (typeof entryCodecs)[number];
   return { codec, dims: layout.dims as AttentionKind["dims"], exact: engine.matmulPrecision === "float32" };
 }
@@ -75,15 +82,20 @@ export function tensorOf<T extends tf.Tensor>(output: Output): T {
   return tf.engine().makeTensorFromTensorInfo(output.info) as T;
 }
 
-function turn(backend: CudaBackend, { step, tensors, site, shape }: Reading): Output {
+function turn(backend: CudaBackend, { list, step, tensors, site, shape, traits }: Reading): Output {
   const turned = backend.output(tensors.q.shape);
   const { queryHeads, kvHeads, headDim } = shape;
   const group = queryHeads / kvHeads;
   const { queryBlank, blankHeads } = blanking(site, group);
   const count = step.rows.length * queryHeads * step.tokens;
+  // the slots of the new tokens, where entries are read at their slots
+  const bySlot = traits.rotation === "at-read" && traits.readPosition === "slot";
+  const starts = bySlot
+    ? step.rows.map((row, i) => list.lengthOf(row * kvHeads) - (step.lengths[i] ?? 0))
+    : step.starts;
   const values = {
     q: backend.address(tensors.q),
-    ...stepAngles(backend, step, site.rope),
+    ...stepAngles(backend, step, site.rope, starts),
     out: turned.address,
     count,
     queryHeads,
@@ -98,18 +110,18 @@ function turn(backend: CudaBackend, { step, tensors, site, shape }: Reading): Ou
 }
 
 /** One query token a row. */
-function attendOnce(backend: CudaBackend, reading: Reading, { turned, out, mass, slots, kind }: Results): void {
-  const { list, step, numbers, site, shape, traits } = reading;
+function attendOnce(backend: CudaBackend, reading: Reading, { turned, out, mass, slots, view, kind }: Results): void {
+  const { step, numbers, site, shape, traits } = reading;
   const { engine } = backend;
   const { device, plans } = engine;
   const group = shape.queryHeads / shape.kvHeads;
-  const { codec, dims } = list.layout;
+  const { codec, dims } = view.layout;
   const lanes = step.rows.length * shape.kvHeads;
   // exact kernels take as many heads at once as those over float32 entries
   const passes = plans.headPasses(kind.exact ? 0 : codec, group);
   const tiles = backend.scratch(4 * (lanes * passes + 1));
   const sizes = { rowCount: step.rows.length, kvHeads: shape.kvHeads, passes };
-  const planned = { lengths: list.lengthsAddress, rows: numbers.rows, tileStarts: tiles.address, ...sizes };
+  const planned = { lengths: view.store.lengths, rows: view.rows, tileStarts: tiles.address, ...sizes };
   engine.launch(attentionPlan, planned, { grid: [1], block: [1024] });
   const shares = [device.multiprocessors, device.sharedBytes, device.sharedEach] as const;
   const plan = plans.planDecodeAttention(codec, dims, lanes, passes, ...shares);
@@ -122,12 +134,12 @@ function attendOnce(backend: CudaBackend, reading: Reading, { turned, out, mass,
     out: out.address,
     lse: lse?.address ?? 0,
     scores: scores?.address ?? 0,
-    rows: numbers.rows,
+    rows: view.rows,
     queryPositions: numbers.positions,
     tileStarts: tiles.address,
     partials: partials.address,
     arrivals: engine.zeros(4 * lanes * passes),
-    store: list.store,
+    store: view.store,
     scale: site.scale,
     rowCount: step.rows.length,
     group,
@@ -147,8 +159,8 @@ function attendOnce(backend: CudaBackend, reading: Reading, { turned, out, mass,
     const given = {
       scores: scores?.address ?? 0,
       lse: lse?.address ?? 0,
-      lengths: list.lengthsAddress,
-      rows: numbers.rows,
+      lengths: view.store.lengths,
+      rows: view.rows,
     };
     const wanted = { mass: mass.address, kvHeads: shape.kvHeads, group, scoreSlots: slots };
     engine.launch(attentionMass, { ...given, ...wanted }, { grid: [Math.ceil(slots / 256), lanes], block: [256] });
@@ -157,11 +169,11 @@ function attendOnce(backend: CudaBackend, reading: Reading, { turned, out, mass,
 }
 
 /** Several query tokens a row, behind the write of the same tokens. */
-function attendChunk(backend: CudaBackend, reading: Reading, { turned, out, mass, slots, kind }: Results): void {
-  const { list, step, numbers, site, shape, traits, chunk } = reading;
+function attendChunk(backend: CudaBackend, reading: Reading, { turned, out, mass, slots, view, kind }: Results): void {
+  const { step, numbers, site, shape, traits, chunk } = reading;
   if (chunk === undefined) throw new Error("a chunk attends behind its own write only");
   const { engine } = backend;
-  const { codec, dims } = list.layout;
+  const { codec, dims } = view.layout;
   const group = shape.queryHeads / shape.kvHeads;
   const lanes = step.rows.length * shape.kvHeads;
   const plan = engine.plans.planPrefill(codec, dims);
@@ -172,14 +184,14 @@ function attendChunk(backend: CudaBackend, reading: Reading, { turned, out, mass
     q: turned.address,
     out: out.address,
     lse: lse?.address ?? 0,
-    rows: numbers.rows,
+    rows: view.rows,
     counts: numbers.counts,
     positions: numbers.positions,
     oldLengths,
     slots: slotsOfTokens,
     from,
     own,
-    store: list.store,
+    store: view.store,
     scale: site.scale,
     tokens: step.tokens,
     group,

@@ -67,14 +67,8 @@ export class CudaStore implements LayerStore {
   }
 
   write(step: Step, tensors: StepTensors, op: WriteOp, site: CallSite): void {
-    if (op.op === "overwrite" && step.tokens > 1) {
-      throw new KvfoldError(
-        "cache-overwrite",
-        "The cuda backend overwrites entries one token at a time: feed this policy's prompt token by token.",
-      );
-    }
     this.#change();
-    if (op.op === "overwrite" && this.#list.shared) this.#ownAll(step);
+    if (op.op === "overwrite" && step.tokens === 1 && this.#list.shared) this.#ownAll(step);
     const own = () => {
       if (op.op === "merge") this.#list.ownStates();
     };
@@ -83,6 +77,7 @@ export class CudaStore implements LayerStore {
       own();
     });
     const group = this.#options.shape.queryHeads / this.#options.shape.kvHeads;
+    const rotatesAtWrite = this.#options.traits.rotation === "at-write";
     const numbers = this.#numbers(step);
     this.#backend.recorder.relyOn(
       () => this.#list.footing,
@@ -92,7 +87,16 @@ export class CudaStore implements LayerStore {
       },
     );
     this.#chunk?.release();
-    this.#chunk = writeTokens(this.#backend, { list: this.#list, step, numbers, tensors, op, site, group });
+    this.#chunk = writeTokens(this.#backend, {
+      list: this.#list,
+      step,
+      numbers,
+      tensors,
+      op,
+      site,
+      group,
+      rotatesAtWrite,
+    });
     this.#peak.note(this.#list);
   }
 
@@ -104,11 +108,21 @@ export class CudaStore implements LayerStore {
   }
 
   drop(step: Step, op: DropOp): void {
+    if (this.#chunk?.overwrites !== undefined) {
+      throw new KvfoldError(
+        "cache-overwrite",
+        "The cuda backend does not drop entries in a step that overwrites several tokens: feed this policy's prompt token by token.",
+      );
+    }
     this.#change();
     dropEntries(this.#backend, this.#list, step, this.#numbers(step), op, this.#options.shape.kvHeads);
   }
 
   finish(): void {
+    if (this.#chunk?.overwrites !== undefined) {
+      this.#chunk.overwrites.settle();
+      this.#change();
+    }
     this.#chunk?.release();
     this.#chunk = undefined;
   }
@@ -153,10 +167,7 @@ export class CudaStore implements LayerStore {
   lengths(step: Step): tf.Tensor {
     const { kvHeads } = this.#options.shape;
     const out = this.#backend.output([step.rows.length, kvHeads], "int32");
-    step.rows.forEach((row, i) => {
-      const [to, from] = [out.address + 4 * i * kvHeads, this.#list.lengthsAddress + 4 * row * kvHeads];
-      this.#backend.engine.copy(to, from, 4 * kvHeads);
-    });
+    this.#list.copyLengths(step.rows, out.address);
     return tensorOf(out);
   }
 

@@ -69,5 +69,6 @@ export function dropEntries(
   };
   engine.launch(dropSelect, values, { grid: [ofRow ? step.rows.length : lanes.length], block: [256] });
   list.rearrange(step.rows, numbers.rows, { order: order.address, orderSlots, newLengths: lengths.address, bounds });
+  if (op.op === "drop-below" || ofRow) list.exact = false;
   for (const block of [keeps, order, lengths]) engine.pool.give(block);
 }

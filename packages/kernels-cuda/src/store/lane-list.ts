@@ -27,6 +27,8 @@ export class LaneList implements PageHolder {
   shared = false;
   /** Upper bound of each lane's length. */
   readonly bounds: LaneBounds;
+  /** False when some lane may be shorter than its bound. */
+  exact = true;
   readonly #kvHeads: number;
   readonly #engine: CudaEngine;
   readonly #lengths: Block;
@@ -108,7 +110,22 @@ export class LaneList implements PageHolder {
 
   refresh(): void {
     this.bounds.set(this.hostLengths());
+    this.exact = this.#coming.length === 0; // what comes may merge
     this.#add(this.#coming);
+  }
+
+  /** Entries of a lane; waits for the device where they are not known here. */
+  lengthOf(lane: number): number {
+    if (!this.exact) this.refresh();
+    return this.bounds.at(lane);
+  }
+
+  /** Copies the lengths of the lanes of some rows, in their order, to an address. */
+  copyLengths(rows: readonly number[], to: number): void {
+    const bytes = 4 * this.#kvHeads;
+    rows.forEach((row, i) => {
+      this.#engine.copy(to + i * bytes, this.#lengths.address + row * bytes, bytes);
+    });
   }
 
   /** Entries of each lane; waits for the device. */
@@ -178,6 +195,7 @@ export class LaneList implements PageHolder {
       made.bounds.set(this.bounds.slice(row * perRow, (row + 1) * perRow), i * perRow);
     });
     made.hold();
+    made.exact = this.exact;
     made.shared = this.shared = true;
     return made;
   }
@@ -219,6 +237,7 @@ export class LaneList implements PageHolder {
       readonly bounds: readonly number[];
     },
   ): void {
+    if (this.memory.pages === 0) return; // nobody has written yet
     const engine = this.#engine;
     const lanes = this.lanesOf(rows);
     engine.apart(() => this.memory.ensure(this.pagesFor(moved.bounds)));

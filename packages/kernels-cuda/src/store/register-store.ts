@@ -11,9 +11,8 @@ import { usedPageBytes } from "./page-memory.js";
 const largestHead = 256;
 
 /**
- * Makes {@link CudaStore} the store of caches on the backend `cuda`; for keys that are rotated when they are read and very
- * large heads the reference store stays. This package may import core only, so it writes to the registry that
- * `@kvfold/kv-cache` reads.
+ * Makes {@link CudaStore} the store of caches on the backend `cuda`; for very large heads the reference store stays. This
+ * package may import core only, so it writes to the registry that `@kvfold/kv-cache` reads.
  */
 export function registerCudaStore(): void {
   sharedRegistry<OwnStoreFactory>("stores").set(backendName, Object.assign(makeStore, { allocatedBytes }));
@@ -26,9 +25,7 @@ export function registerStepRecorder(): void {
 
 function makeStore(options: StoreOptions): LayerStore | undefined {
   const backend = tf.backend() as CudaBackend;
-  const { traits, shape } = options;
-  if (traits.rotation === "at-read" || shape.headDim > largestHead) return undefined;
-  return new CudaStore(options, backend);
+  return options.shape.headDim > largestHead ? undefined : new CudaStore(options, backend);
 }
 
 /** Bytes of all pages and merging states in use; waits for the device. */

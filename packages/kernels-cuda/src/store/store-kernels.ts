@@ -277,6 +277,20 @@ export const readEntries = deviceKernel("kvfold_read_entries", {
   half: "int",
   blank: "int",
   bySlot: "int",
+  view: layoutFields,
+});
+
+/** Overwrites of a chunk. */
+export const overwritePlan = deviceKernel("kvfold_overwrite_plan", {
+  counts: "address",
+  positions: "address",
+  oldLengths: "address",
+  slots: "address",
+  order: "address",
+  newLengths: "address",
+  view: store,
+  tokens: "int",
+  orderSlots: "int",
 });
 
 export const writeEntries = deviceKernel("kvfold_write_entries", {

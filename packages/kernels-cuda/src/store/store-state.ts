@@ -136,6 +136,7 @@ export function importLanes(
     rows,
     rows.map((row) => Math.max(0, ...lengths.slice(row * kvHeads, (row + 1) * kvHeads))),
   );
+  list.exact = false; // heads of a row may differ
   const [newLengths, keys, values] = [
     backend.scratch(4 * list.lanes),
     backend.scratch(4 * list.lanes * slots * headDim),

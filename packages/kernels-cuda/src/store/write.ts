@@ -3,6 +3,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { CudaBackend } from "../backend/cuda-backend.js";
 import type { Block } from "../engine/memory-pool.js";
 import type { LaneList } from "./lane-list.js";
+import { Overwrites } from "./overwrites.js";
 import { stepAngles } from "./step-angles.js";
 import type { StepNumbers } from "./step-numbers.js";
 import { chunkKernels, endLast, stepKernels } from "./store-kernels.js";
@@ -14,6 +15,8 @@ export interface Chunk {
   readonly oldLengths: number;
   /** 0 where tokens have no state of their own. */
   readonly own: number;
+  /** Where tokens replace entries. */
+  readonly overwrites: Overwrites | undefined;
   /** Gives the memory back. */
   release(): void;
 }
@@ -27,6 +30,8 @@ export interface Write {
   readonly op: WriteOp;
   readonly site: CallSite;
   readonly group: number;
+  /** Whether keys are rotated now, or each time they are read. */
+  readonly rotatesAtWrite: boolean;
 }
 
 /** Channels that keys and queries lose, as the kernels take them. */
@@ -40,9 +45,10 @@ export function blanking({ borrowed }: CallSite, group: number) {
 
 /** Writes a step's tokens into their lanes, where room was made. @returns what a chunk's attention needs; undefined for single tokens */
 export function writeTokens(backend: CudaBackend, write: Write): Chunk | undefined {
-  const { list, step, numbers, tensors, op, site, group } = write;
+  const { list, step, numbers, tensors, op, site, group, rotatesAtWrite } = write;
   const { engine } = backend;
   const lanes = list.lanesOf(step.rows);
+  if (op.op !== "append") list.exact = false;
   if (list.shared) {
     const block = backend.scratch(4 * lanes.length);
     engine.upload(block.address, Int32Array.from(lanes));
@@ -68,8 +74,10 @@ export function writeTokens(backend: CudaBackend, write: Write): Chunk | undefin
     rowCount: step.rows.length,
     group,
     ...blanking(site, group),
-    rotatesAtWrite: 1,
+    rotatesAtWrite: rotatesAtWrite ? 1 : 0,
   };
+  // blanked when they are read; averages are made of what attention would see
+  if (!rotatesAtWrite && op.op !== "merge") shared.blank = -1;
   if (step.tokens > 1) return writeChunk(backend, write, shared, lanes.length);
   const slots = op.op === "overwrite" ? addressOf(op.slot) : 0;
   const kernel = op.op === "merge" ? stepKernels.kvfold_dmc_step : stepKernels.kvfold_append_step;
@@ -103,6 +111,8 @@ function writeChunk(
   const [members, weights] = [backend.scratch(4 * lanes * tokens), backend.scratch(4 * lanes * tokens)];
   const scratch = { members: members.address, weights: weights.address };
   const values = { ...shared, ...kept, ...scratch, counts: numbers.counts, tokens };
+  const overwrites =
+    op.op === "overwrite" ? new Overwrites(backend, list, numbers, backend.address(op.slot)) : undefined;
   const shape = { grid: [Math.ceil(tokens / 8), lanes], block: [256] } as const;
   if (merges) {
     engine.launch(chunkKernels.kvfold_dmc_chunk_plan, values, { grid: [lanes], block: [256] });
@@ -122,6 +132,7 @@ function writeChunk(
   engine.pool.give(weights);
   const release = () => {
     for (const block of blocks.splice(0)) engine.pool.give(block);
+    overwrites?.release();
   };
-  return { ...kept, release };
+  return { ...kept, overwrites, release };
 }

@@ -68,11 +68,12 @@ struct LaneShareArgs {
 
 /**
  * `kvfold_read_entries` (grid `[ceil(slots / 8), lanes]`, block 256): entries in float32. Either as pages of the float32
- * layout, rotated as attention would have them, for stores that rotate when they read; or as plain keys and values.
+ * layout, rotated as attention would have them, for stores that rotate when they read; or as plain keys and values. Lane l has
+ * the pages `l * slots / view.pageSlots` and following. Columns go along; an end that the store does not have is none yet.
  */
 struct ReadEntriesArgs {
   uint64_t rows;       // int32 [rows]; 0: the same
-  uint64_t entries;    // float32 [lanes, slots, 2 * dims], written; 0: not wanted
+  uint64_t entries;    // pages of `view`, written; 0: not wanted
   uint64_t keys;       // float32 [lanes, slots, headDim], written, 0 behind a lane's end; 0: not wanted
   uint64_t values;     // float32 [lanes, slots, headDim], likewise
   uint64_t cos;        // float32 [positions, half], of all positions from 0; 0: no rotation
@@ -84,6 +85,7 @@ struct ReadEntriesArgs {
   int32_t half;
   int32_t blank;       // channel that keys lose; below 0: none
   int32_t bySlot;      // 1: keys stand at their slot, 0: at their token's position
+  EntryLayout view;    // of `entries`: float32, with the store's columns and perhaps one more, for ends
 };
 
 /** `kvfold_write_entries` (grid and block as above, behind `kvfold_lane_reserve`): plain keys and values into pages. */
@@ -102,6 +104,23 @@ struct ColumnArgs {
   LaneStore store;
   int32_t slots;
   int32_t column;
+};
+
+/**
+ * `kvfold_overwrite_plan`, grid lanes, block 128: plays the overwrites of a chunk, whose tokens were appended, one after the
+ * other. Entries that are replaced end in `view` with the token that replaces them; `order` has what is left when the chunk
+ * ends, for `kvfold_lane_move`.
+ */
+struct OverwritePlanArgs {
+  uint64_t counts;      // int32 [rows], real tokens
+  uint64_t positions;   // int32 [rows], of the first tokens
+  uint64_t oldLengths;  // int32 [lanes] of the chunk's plan
+  uint64_t slots;       // int32 [lanes, T]: the entry that each token replaces, if there is one
+  uint64_t order;       // int32 [lanes, orderSlots], written
+  uint64_t newLengths;  // int32 [lanes], written
+  LaneStore view;       // entries as `kvfold_read_entries` left them
+  int32_t tokens;
+  int32_t orderSlots;   // at least the longest lane with the chunk
 };
 
 /** `kvfold_end_last`: sets `until` of each lane's last entry. Grid `ceil(lanes / 128)`, block 128. */

@@ -69,3 +69,8 @@ extern "C" __global__ void __launch_bounds__(128, 1) kvfold_end_last(const kvfol
   *columnNumber(column, storeLane, length - 1) = at<const int>(args.until)[lane];
 }
 KVFOLD_KERNEL(kvfold_end_last, kvfold::EndLastArgs)
+
+extern "C" __global__ void __launch_bounds__(128, 1) kvfold_overwrite_plan(const kvfold::OverwritePlanArgs args) {
+  kvfold::planOverwrites(args, static_cast<int>(blockIdx.x));
+}
+KVFOLD_KERNEL(kvfold_overwrite_plan, kvfold::OverwritePlanArgs)

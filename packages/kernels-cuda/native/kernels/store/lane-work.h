@@ -156,7 +156,18 @@ KVFOLD_DEVICE void readEntry(const ReadEntriesArgs& args, int lane, int slot, fl
     }
     __syncwarp();
   }
-  for (int i = thread; args.entries != 0 && real && i < width; i += 32) at<float>(args.entries)[place * width + i] = entry[i];
+  if (args.entries != 0 && real) {
+    const EntryLayout& view = args.view;
+    unsigned char* page = at<unsigned char>(args.entries) + place / view.pageSlots * view.pageBytes;
+    const int inPage = static_cast<int>(place % view.pageSlots);
+    for (int i = thread; i < width; i += 32) reinterpret_cast<float*>(page)[inPage * width + i] = entry[i];
+    if (thread < view.columns) {
+      const unsigned char* from = pageOf(args.store, storeLane, slot) + layout.columnsOffset;
+      const int column = thread * layout.pageSlots + slot % layout.pageSlots;
+      const int number = thread < layout.columns ? reinterpret_cast<const int*>(from)[column] : noEnd;
+      reinterpret_cast<int*>(page + view.columnsOffset)[thread * view.pageSlots + inPage] = number;
+    }
+  }
   for (int i = thread; i < layout.headDim; i += 32) {
     if (args.keys != 0) at<float>(args.keys)[place * layout.headDim + i] = real ? entry[i] : 0;
     if (args.values != 0) at<float>(args.values)[place * layout.headDim + i] = real ? entry[layout.dims + i] : 0;
@@ -182,6 +193,30 @@ KVFOLD_DEVICE int* columnNumber(const ColumnArgs& args, int storeLane, int slot)
   const EntryLayout& layout = args.store.layout;
   unsigned char* page = pageOf(args.store, storeLane, slot);
   return reinterpret_cast<int*>(page + layout.columnsOffset) + args.column * layout.pageSlots + slot % layout.pageSlots;
+}
+
+/** By one block a lane. */
+KVFOLD_DEVICE void planOverwrites(const OverwritePlanArgs& args, int lane) {
+  const int row = lane / args.view.kvHeads, oldLength = at<const int>(args.oldLengths)[lane];
+  int* holders = at<int>(args.order) + static_cast<int64_t>(lane) * args.orderSlots;
+  for (int i = threadIdx.x; i < oldLength; i += static_cast<int>(blockDim.x)) holders[i] = i;
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  const ColumnArgs ends = {0, 0, args.view, 0, args.view.layout.untilColumn};
+  const int count = at<const int>(args.counts)[row], position = at<const int>(args.positions)[row];
+  int length = oldLength;
+  for (int t = 0; t < count; t++) {
+    const int wanted = at<const int>(args.slots)[static_cast<int64_t>(lane) * args.tokens + t];
+    const int slot = wanted < 0 ? 0 : wanted < length ? wanted : length;
+    if (slot < length) {
+      int* end = columnNumber(ends, lane, holders[slot]);
+      *end = *end < position + t ? *end : position + t;
+    } else {
+      length++;
+    }
+    holders[slot] = oldLength + t;
+  }
+  at<int>(args.newLengths)[lane] = length;
 }
 
 }  // namespace kvfold

@@ -1,0 +1,16 @@
+/** Test setup of the cuda backend, which this package must not depend on: tests use it where it lies beside this package. */
+const useEmulator = new URL("../../kernels-cuda/test/use-emulator.ts", import.meta.url).href;
+
+/** The backend `cuda` on the emulated driver, as a list of backends for laws; empty, with a printed reason, where it cannot be. */
+export const emulatedCuda: readonly string[] = await cudaOrNone();
+
+async function cudaOrNone(): Promise<string[]> {
+  try {
+    const { emulator } = (await import(/* @vite-ignore */ useEmulator)) as { emulator?: object };
+    if (emulator !== undefined) return ["cuda"];
+    console.log("backend cuda is left out: its emulated driver needs a C++ compiler");
+  } catch (error) {
+    console.log(`backend cuda is left out: ${(error as Error).message}`);
+  }
+  return [];
+}
