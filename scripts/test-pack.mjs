@@ -52,19 +52,35 @@ function run() {
     ["ES modules", "backend.mjs", 'import { chooseBackend } from "@kvfold/core";'],
     ["CommonJS", "backend.cjs", 'const { chooseBackend } = require("@kvfold/core");'],
   ]) {
-    const demand = `if (choice.name !== "${best}") throw new Error(JSON.stringify(choice, null, 2));`;
+    const demand = `if (!["cuda", "${best}"].includes(choice.name)) throw new Error(JSON.stringify(choice, null, 2));`;
     script(
-      `chooseBackend gives ${best} from ${title}`,
+      `chooseBackend gives ${best}, or cuda where there is a device, from ${title}`,
       file,
       `${load}\nchooseBackend().then((choice) => { ${demand} });\n`,
     );
   }
+  cuda();
   for (const [args, printed] of [
     [["--help"], /generate.*eval.*plan.*doctor/s],
     [["policies"], /full.*dmc/s],
     [["doctor"], /wasm.*4\.22\.0/s],
   ]) {
     step(`npx kvfold ${args.join(" ")}`, "npx", ["--no-install", "kvfold", ...args], printed);
+  }
+}
+
+/** The packed GPU kernels load on any machine, and say why they cannot run where there is no device. */
+function cuda() {
+  const name = "@kvfold/kernels-cuda";
+  const body = 'const { detail, reason } = probe();\nconsole.log(detail ?? "not here: " + reason);\n';
+  const said =
+    /compute capability|not here: (there is no NVIDIA driver \(.*\); install one|.*NVIDIA driver.*|.*_ERROR_.*)/;
+  for (const [title, file, load] of [
+    ["an ES module", "probe.mjs", `import { probe } from "${name}";`],
+    ["CommonJS", "probe.cjs", `const { probe } = require("${name}");`],
+  ]) {
+    writeFileSync(join(app, file), `${load}\n${body}`);
+    step(`${name} as ${title} says what it runs on`, process.execPath, [file], said);
   }
 }
 

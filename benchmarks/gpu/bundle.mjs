@@ -1,7 +1,17 @@
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const programs = ["contract", "laws", "goldens", "tfjs-suite", "use-cuda", "copy-ceiling", "cache-step"];
+const programs = [
+  "contract",
+  "laws",
+  "goldens",
+  "tfjs-suite",
+  "use-cuda",
+  "copy-ceiling",
+  "cache-step",
+  "llama-7b",
+  "train-135m",
+];
 const sourceOf = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Writes every program with all that it imports, from today's sources, into a folder: nothing is installed there. */

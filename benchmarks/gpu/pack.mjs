@@ -53,7 +53,7 @@ take(join(cuda, "cubin"), "cubin");
 take(join(cuda, "build/device-tests"), "device-tests");
 take(join(root, "packages/demo-model/plain"), "demo-model");
 take(join(root, "testdata/goldens/dmc/tiny_llama"), "goldens/tiny_llama");
-for (const file of ["run-all", "table-to-json.sed", "bars.mjs", "summary.mjs", "summarize.mjs", "peers"])
+for (const file of ["run-all", "table-to-json.sed", "bars.mjs", "summary.mjs", "summarize.mjs", "shapes.mjs", "peers"])
   take(join(here, file), file);
 const { commit, date, versions } = machine();
 writeFileSync(join(folder, "about.json"), `${JSON.stringify({ commit, packed: date, versions })}\n`);

@@ -1,4 +1,4 @@
-import { bars, unmeasured } from "./bars.mjs";
+import { bars } from "./bars.mjs";
 
 /** Parses JSON lines; one that a time limit cut off is left out. */
 export function parseResults(text) {
@@ -24,24 +24,25 @@ export function summarize(results) {
     leftOut: of("left-out"),
     checks: of("check"),
     findings: of("findings"),
-    bars: [
-      ...bars.map(({ title, bar, value, text, meets }) => {
-        const measured = value(results);
-        if (!Number.isFinite(measured)) return { title, bar };
-        return { title, bar, measured, text: text(measured), met: meets(measured) };
-      }),
-      ...unmeasured.map(([title, bar]) => ({ title, bar })),
-    ],
+    bars: bars.map(({ title, bar, value, text, meets }) => {
+      const measured = value(results);
+      if (!Number.isFinite(measured)) return { title, bar };
+      return { title, bar, measured, text: text(measured), met: meets(measured) };
+    }),
     ceilings: of("ceiling"),
     decode: of("decode"),
     peers: of("peer"),
     steps: of("step"),
+    llama: of("7b"),
+    llamaPeers: of("7b-peer"),
+    training: [...of("training"), ...of("training-peer")],
     fallbacks: of("fallbacks"),
   };
 }
 
 /** A summary as Markdown. */
-export function summaryText({ about, machine, stages, leftOut, checks, bars: rows, ceilings, decode, peers }) {
+export function summaryText(summary) {
+  const { about, machine, stages, leftOut, checks, bars: rows, ceilings, decode, peers, llama, llamaPeers } = summary;
   const table = (head, body) =>
     [head, head.map(() => "---"), ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
   const peerText = ({ engine, microseconds, error }) =>
@@ -78,7 +79,40 @@ export function summaryText({ about, machine, stages, leftOut, checks, bars: row
           .join("; "),
       ]),
     ),
-    ceilings.map(({ what, gigabytesPerSecond }) => `${what} ceiling ${gigabytesPerSecond.toFixed(0)} GB/s`).join(", "),
+    table(
+      ["7B shape", "memory", "batch", "tokens/s", "bound", "% of it", "ms a step at the four depths"],
+      llama
+        .filter(({ error }) => error === undefined)
+        .map((row) => [
+          `CR ${row.cr}`,
+          row.limit === null ? "all" : `${row.limit / 1e9} GB`,
+          row.batch,
+          row.tokensPerSecond.toFixed(0),
+          row.boundTokensPerSecond.toFixed(0),
+          row.percentOfBound.toFixed(1),
+          row.depths.map(({ milliseconds }) => milliseconds.median.toFixed(1)).join(", "),
+        ]),
+    ),
+    llamaPeers
+      .map(({ engine, batch, tokensPerSecond, error }) =>
+        tokensPerSecond === undefined
+          ? `${engine}: ${error}`
+          : `${engine}, batch ${batch}: ${tokensPerSecond.toFixed(0)} tokens/s`,
+      )
+      .join("; "),
+    summary.training
+      .map(
+        ({ engine = "kvfold", tokensPerSecond, mfuOfMeasuredPeak }) =>
+          `training, ${engine}: ${tokensPerSecond?.toFixed(0)} tokens/s${mfuOfMeasuredPeak ? `, ${(100 * mfuOfMeasuredPeak).toFixed(1)} % of the measured peak` : ""}`,
+      )
+      .join("; "),
+    ceilings
+      .map(({ what, gigabytesPerSecond, teraflops }) =>
+        teraflops === undefined
+          ? `${what} ceiling ${gigabytesPerSecond.toFixed(0)} GB/s`
+          : `${what} ${teraflops.toFixed(0)} TFLOP/s`,
+      )
+      .join(", "),
     table(
       ["stage", "seconds", "ended"],
       [

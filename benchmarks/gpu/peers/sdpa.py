@@ -1,4 +1,6 @@
-"""Decode attention of PyTorch's SDPA, and of FlashAttention where it can be imported, on the cases of benchDecodeAttention."""
+"""Decode attention of PyTorch's SDPA, and of FlashAttention and FlashInfer where they can be imported, on the cases of
+benchDecodeAttention. Ragged lanes (every KV head of a row has its own length) are sequences of one head to FlashInfer, and
+padded and masked to SDPA."""
 import json
 
 import torch
@@ -39,16 +41,40 @@ def report(engine, version, title, entries, work):
     print(json.dumps(result), flush=True)
 
 
-def flash_attention():
+def imported(name, title):
     try:
-        import flash_attn
+        return __import__(name)
     except ImportError:
-        print("FlashAttention is left out: it cannot be imported.")
+        print(f"{title} is left out: it cannot be imported.")
         return None
-    return flash_attn
 
 
-flash = flash_attention()
+def flash_infer(lengths, group):
+    """One launch of FlashInfer over lanes of these lengths, as sequences of one KV head in pages of 16."""
+    page = 16
+    pages = torch.tensor([(length + page - 1) // page for length in lengths])
+    starts = torch.cat((torch.zeros(1), pages.cumsum(0))).int().cuda()
+    indices = torch.randperm(int(pages.sum())).int().cuda()
+    last = torch.tensor([(length - 1) % page + 1 for length in lengths]).int().cuda()
+    wrapper = infer.BatchDecodeWithPagedKVCacheWrapper(torch.empty(2**27, dtype=torch.uint8, device="cuda"), "NHD")
+    wrapper.plan(starts, indices, last, group, 1, HEAD_DIM, page, q_data_type=torch.bfloat16, kv_data_type=torch.bfloat16)
+    cache = torch.randn(int(pages.sum()), 2, page, 1, HEAD_DIM, device="cuda", dtype=torch.bfloat16)
+    queries = torch.randn(len(lengths), group, HEAD_DIM, device="cuda", dtype=torch.bfloat16)
+    return lambda: wrapper.run(queries, cache)
+
+
+def report_infer(title, lengths, group):
+    if infer is None:
+        return
+    try:
+        work = flash_infer(lengths, group)
+    except Exception as error:
+        work = lambda error=error: (_ for _ in ()).throw(error)
+    report("FlashInfer", infer.__version__, title, sum(lengths), work)
+
+
+flash = imported("flash_attn", "FlashAttention")
+infer = imported("flashinfer", "FlashInfer")
 for title, rows, kv_heads, group, tokens in CASES:
     make = lambda heads, count: torch.randn(rows, heads, count, HEAD_DIM, device="cuda", dtype=torch.bfloat16)
     q, k, v = make(kv_heads * group, 1), make(kv_heads, tokens), make(kv_heads, tokens)
@@ -61,3 +87,15 @@ for title, rows, kv_heads, group, tokens in CASES:
     if flash is not None:
         turned = [x.transpose(1, 2).contiguous() for x in (q, k, v)]
         report("FlashAttention", flash.__version__, title, entries, lambda: flash.flash_attn_with_kvcache(*turned))
+    report_infer(title, [tokens] * (rows * kv_heads), group)
+    del q, k, v, rows_of
+    torch.cuda.empty_cache()
+
+title, rows, kv_heads, group, tokens = "bf16, 32 x 16K, ragged 1 to 1/16", 32, 8, 4, 16384
+lengths = [tokens // (1 + lane * 7 % 16) for lane in range(rows * kv_heads)]
+report_infer(title, lengths, group)
+make = lambda count: torch.randn(rows, kv_heads, count, HEAD_DIM, device="cuda", dtype=torch.bfloat16)
+q, k, v = make(group), make(tokens), make(tokens)
+mask = torch.arange(tokens, device="cuda") < torch.tensor(lengths, device="cuda").view(rows, kv_heads, 1, 1)
+work = lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+report("PyTorch SDPA, padded and masked", torch.__version__, title, sum(lengths), work)

@@ -1,6 +1,7 @@
 import type { CudaAddon, DeviceDescription } from "./cuda-addon.js";
 import { describeFailure, isDriverCallError } from "./explain-failure.js";
 import { loadAddon } from "./load-addon.js";
+import { mayHaveLibrary } from "./may-have-library.js";
 
 /** The library that NVIDIA's driver installs. */
 const systemDriver = "libcuda.so.1";
@@ -35,6 +36,9 @@ function versionText(version: number): string {
  */
 export function openDriver(minimumVersion: number, path = systemDriver): CudaDriver | NoDriver {
   if (process.platform !== "linux") return { reason: "CUDA kernels exist for Linux only" };
+  if (path === systemDriver && !mayHaveLibrary(path)) {
+    return { reason: `there is no NVIDIA driver (the system has no ${path}); install one` };
+  }
   const addon = loadAddon(path);
   if ("reason" in addon) return addon;
   const opened = addon.openDriver(path);
