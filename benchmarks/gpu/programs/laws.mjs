@@ -1,7 +1,6 @@
 // The laws of cache policies on `cuda`: laws.mjs float32|f32|bf16|int8 SECONDS
-// "float32" computes in the default precision, where caches are the reference store's tensors; the others are the codecs of
-// the paged store of the device, which serves where products may count with bf16. That store rounds, so outputs may be as far
-// from those over float32 entries as its codec's tolerance.
+// "float32" is the default storage of entries, the others name one. What is stored in bf16 or int8 is rounded, so outputs may be
+// as far from those over float32 entries as the codec's tolerance; all arithmetic is float32.
 import "@tensorflow/tfjs-backend-cpu";
 import { dmc } from "@kvfold/dmc";
 import { allLaws, ownPolicyRows, storeOpRows } from "@kvfold/kv-cache/testing";
@@ -12,7 +11,7 @@ const tolerances = { f32: 0.001, bf16: 0.015, int8: 0.03 };
 const [codec, seconds] = process.argv.slice(2);
 const until = performance.now() + 1000 * Number(seconds);
 const paged = codec in tolerances;
-await useCuda(paged ? { matmulPrecision: "bf16" } : {});
+await useCuda();
 
 // decisions forced: margins of the model's own decisions need the tests' texts
 const rows = [{ policy: () => dmc({ force: 2 }), name: "dmc, forced" }, ...storeOpRows, ...ownPolicyRows];

@@ -19,8 +19,8 @@ export interface PolicyRow extends DescribePolicyOptions {
   readonly policy: () => CachePolicy;
 }
 
-/** Milliseconds that one law may take; on an idle machine it takes a few hundred. */
-const lawTimeout = 60_000;
+/** Milliseconds that one law may take: a few hundred on an idle machine, some seconds on an emulated device, and machines are loaded. */
+const lawTimeout = 180_000;
 
 let matrix: LawMatrix | undefined;
 
