@@ -6,9 +6,11 @@ import { deviceWeight, weightFormats } from "./device-weight.js";
 import { multiply } from "./multiply.js";
 import { gemm, roundToBf16 } from "./multiply-bf16.js";
 
-/** Products of few rows, straight from the packed weight. */
+/** Products of few rows, straight from the packed weight; `exact` in float32, the others with 16 bits of each activation. */
 const packedLinear = deviceKernels(
-  weightFormats.map((format) => `kvfold_packed_linear_${format}` as const),
+  weightFormats.flatMap(
+    (format) => [`kvfold_packed_linear_exact_${format}`, `kvfold_packed_linear_${format}`] as const,
+  ),
   {
     x: "address",
     planes: "address[4]",
@@ -40,21 +42,22 @@ export interface PackedProduct {
 /** Rows from which a weight is unpacked once instead of read once for 8 rows. */
 const manyRows = 64;
 
-/** Multiplies rows by a packed weight. */
+/** Multiplies rows by a packed weight in the precision that the engine was opened with. */
 export function multiplyPacked(backend: CudaBackend, product: PackedProduct): void {
   const { x, rows, weight, y, bias, residual } = product;
   const { engine } = backend;
   const [outputs, inputs] = weight.shape;
   const { format, planes } = deviceWeight(backend, weight);
+  const narrow = engine.matmulPrecision === "bf16";
   if (rows < manyRows && inputs % 32 === 0) {
     engine.launch(
-      packedLinear[`kvfold_packed_linear_${format}`],
+      packedLinear[`kvfold_packed_linear_${narrow ? "" : "exact_"}${format}` as const],
       { x, planes, bias: bias ?? 0, residual: residual ?? 0, y, tokens: rows, inputs, outputs },
       { grid: [Math.ceil(outputs / 32), Math.ceil(rows / 8)], block: [256] },
     );
     return;
   }
-  const bf16 = engine.matmulPrecision === "bf16" && inputs % 8 === 0;
+  const bf16 = narrow && inputs % 8 === 0;
   const unpacked = backend.scratch((bf16 ? 2 : 4) * outputs * inputs);
   const target = bf16 ? { outBf16: unpacked.address } : { outFloat: unpacked.address };
   const grid = [Math.ceil((outputs * inputs) / 8192)] as const;

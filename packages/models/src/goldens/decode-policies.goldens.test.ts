@@ -11,8 +11,6 @@ import { goldenDecoder, goldenRows, largestDifference } from "./golden-model.js"
 
 /** Absolute tolerance on logits that the goldens' README states. */
 const tolerance = 1e-4;
-/** On cuda, whose products with stored weights take 16 bits of each activation where rows are few. */
-const cudaTolerance = 1e-3;
 
 interface Budgets {
   h2o: { heavy: number; recent: number };
@@ -42,7 +40,6 @@ const runs = Object.entries(index.models).flatMap(([name, model]) =>
 );
 
 describe.each(runs)("%s on %s", (_name, backend, model) => {
-  const allowed = backend === "cuda" ? cudaTolerance : tolerance;
   const cases = Object.entries(model.cases).filter(([, { prefill }]) => backend !== "cuda" || prefill === "parallel");
   let decoder: Decoder;
   let golden: SafetensorsFile;
@@ -81,11 +78,11 @@ describe.each(runs)("%s on %s", (_name, backend, model) => {
         }
       }
     }
-    expect(largestDifference(tf.concat(logits, 0), golden, `${name}.logits`)).toBeLessThan(allowed);
+    expect(largestDifference(tf.concat(logits, 0), golden, `${name}.logits`)).toBeLessThan(tolerance);
     const scores = `${name}.final_scores`;
     if (!golden.tensors.has(scores)) return;
     const found = Array.from({ length: layers }, (_, layer) => context(cache, layer).column("mass"));
-    expect(largestDifference(tf.concat(found, 0), golden, scores)).toBeLessThan(allowed);
+    expect(largestDifference(tf.concat(found, 0), golden, scores)).toBeLessThan(tolerance);
   });
 });
 

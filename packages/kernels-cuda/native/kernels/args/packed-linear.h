@@ -58,11 +58,12 @@ constexpr int32_t packedLinearTokens = 8;
 constexpr unsigned packedLinearThreads = 256;
 
 /**
- * `kvfold_packed_linear_<format>`: y = x weight^T + bias + residual for few rows of x; from about 64 rows on
+ * `kvfold_packed_linear_exact_<format>`: y = x weight^T + bias + residual for few rows of x; from about 64 rows on
  * `kvfold_unpack_<format>` and a product are faster. Grid `[ceil(outputs / packedLinearOutputs), ceil(tokens /
- * packedLinearTokens)]`, block `packedLinearThreads`. Numbers of x count with 16 bits, those of the weight whole, sums are
- * float32; a row's result does not depend on the others. x and weight rows start at multiples of 16 bytes, `inputs` is a multiple
- * of 32; plain formats otherwise go through `kvfold_unpack_*`.
+ * packedLinearTokens)]`, block `packedLinearThreads`. All numbers count whole, sums are float32; a row's result does not depend
+ * on the others. `kvfold_packed_linear_<format>` does the same with 16 bits of each number of x and of float32 weights. x and
+ * weight rows start at multiples of 16 bytes, `inputs` is a multiple of 32; plain formats otherwise go through
+ * `kvfold_unpack_*`.
  */
 struct PackedLinearArgs {
   uint64_t x;                   // float32 [tokens, inputs]

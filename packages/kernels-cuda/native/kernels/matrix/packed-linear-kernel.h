@@ -1,12 +1,14 @@
 // y^T [outputs, tokens] = weight x^T: weights are the left factors of small products, so that up to 8 tokens are the columns
-// of one. x goes in as two bf16 each, the rounded number and its rest. The warps of a block share the outputs and divide the
-// inputs.
+// of one. x goes in as planes of bf16, three of which hold it whole. The warps of a block share the outputs and divide the inputs.
 #pragma once
 #include "packed-tiles.h"
 
 namespace kvfold {
 
-template <WeightFormat format>
+/** Planes of x: of float32 products, and of those whose precision is bf16. */
+constexpr int exactPlanes = 3, narrowPlanes = 2;
+
+template <WeightFormat format, int xPlanes>
 class PackedLinear {
  public:
   KVFOLD_DEVICE explicit PackedLinear(const PackedLinearArgs& args)
@@ -40,8 +42,7 @@ class PackedLinear {
   static constexpr int spansPerTurn = 8;
 
   struct Factor {
-    uint32_t main[2];
-    uint32_t rest[2];
+    uint32_t plane[xPlanes][2];
   };
 
   KVFOLD_DEVICE Factor loadX(int step) const {
@@ -51,24 +52,17 @@ class PackedLinear {
     }
     const float second = Tiles::interleaved ? x.z : x.y, third = Tiles::interleaved ? x.y : x.z;
     Factor factor;
-    factor.main[0] = packBf16(x.x, second);
-    factor.main[1] = packBf16(third, x.w);
-    factor.rest[0] = packBf16Rest(x.x, second, factor.main[0]);
-    factor.rest[1] = packBf16Rest(third, x.w, factor.main[1]);
+    splitPair(x.x, second, factor.plane, 0);
+    splitPair(third, x.w, factor.plane, 1);
     return factor;
   }
 
-  /** 32 inputs: two steps. */
+  /**
+   * 32 inputs: two steps. They are a sum of their own, which float32 additions round into the rest: tensor cores cut off what
+   * their sums cannot hold, which would add up over a whole row.
+   */
   KVFOLD_DEVICE void addSpan(int span) {
     const Factor x[2] = {loadX(2 * span), loadX(2 * span + 1)};
-    if (Tiles::scaleSteps == 0) {
-      KVFOLD_UNROLL
-      for (int step = 0; step < 2; step++) {
-        KVFOLD_UNROLL
-        for (int tile = 0; tile < tiles; tile++) multiply(sums_[tile], tile, 2 * span + step, x[step]);
-      }
-      return;
-    }
     KVFOLD_UNROLL
     for (int step = 0; step < 2; step += Tiles::scaleSteps == 1 ? 1 : 2) {
       float xSums[4] = {};
@@ -76,8 +70,8 @@ class PackedLinear {
         constexpr uint32_t ones[4] = {0x3f803f80u, 0x3f803f80u, 0x3f803f80u, 0x3f803f80u};
         KVFOLD_UNROLL
         for (int i = 0; i < 2; i++) {
-          multiplyBf16(xSums, ones, x[i].main[0], x[i].main[1]);
-          multiplyBf16(xSums, ones, x[i].rest[0], x[i].rest[1]);
+          KVFOLD_UNROLL
+          for (int plane = xPlanes - 1; plane >= 0; plane--) multiplyBf16(xSums, ones, x[i].plane[plane][0], x[i].plane[plane][1]);
         }
       }
       KVFOLD_UNROLL
@@ -85,6 +79,11 @@ class PackedLinear {
         float part[4] = {};
         KVFOLD_UNROLL
         for (int i = step; i < step + (Tiles::scaleSteps == 1 ? 1 : 2); i++) multiply(part, tile, 2 * span + i, x[i]);
+        if (Tiles::scaleSteps == 0) {
+          KVFOLD_UNROLL
+          for (int i = 0; i < 4; i++) sums_[tile][i] += part[i];
+          continue;
+        }
         KVFOLD_UNROLL
         for (int half = 0; half < 2; half++) {
           const auto scale = Tiles::scaleOf(planes_, rows_[2 * tile + half], 2 * span + step, args_.inputs);
@@ -99,15 +98,18 @@ class PackedLinear {
     }
   }
 
+  /** Smallest products first. Those of planes i and j with i + j = xPlanes are left out: with three, 2^-23 of the whole at most. */
   KVFOLD_DEVICE void multiply(float (&sums)[4], int tile, int step, const Factor& x) const {
-    const StepWords upper = Tiles::load(planes_, rows_[2 * tile], step, t_, args_.inputs);
-    const StepWords lower = Tiles::load(planes_, rows_[2 * tile + 1], step, t_, args_.inputs);
-    const uint32_t a[4] = {upper.main[0], lower.main[0], upper.main[1], lower.main[1]};
-    multiplyBf16(sums, a, x.main[0], x.main[1]);
-    multiplyBf16(sums, a, x.rest[0], x.rest[1]);
-    if (!Tiles::hasRest) return;
-    const uint32_t rest[4] = {upper.rest[0], lower.rest[0], upper.rest[1], lower.rest[1]};
-    multiplyBf16(sums, rest, x.main[0], x.main[1]);
+    const typename Tiles::Words upper = Tiles::load(planes_, rows_[2 * tile], step, t_, args_.inputs);
+    const typename Tiles::Words lower = Tiles::load(planes_, rows_[2 * tile + 1], step, t_, args_.inputs);
+    KVFOLD_UNROLL
+    for (int place = xPlanes - 1; place >= 0; place--) {
+      KVFOLD_UNROLL
+      for (int i = 0; i < Tiles::planes && i <= place; i++) {
+        const uint32_t a[4] = {upper.plane[i][0], lower.plane[i][0], upper.plane[i][1], lower.plane[i][1]};
+        multiplyBf16(sums, a, x.plane[place - i][0], x.plane[place - i][1]);
+      }
+    }
   }
 
   /** Adds up what the warps found, in order. */
@@ -142,9 +144,9 @@ class PackedLinear {
   float sums_[tiles][4] = {};
 };
 
-template <WeightFormat format>
+template <WeightFormat format, int xPlanes>
 KVFOLD_DEVICE void packedLinear(const PackedLinearArgs& args) {
-  PackedLinear<format>(args).run();
+  PackedLinear<format, xPlanes>(args).run();
 }
 
 template <WeightFormat format>

@@ -14,66 +14,80 @@ KVFOLD_DEVICE uint32_t wholeToBf16(uint32_t halves, uint32_t bias) {
   return subtractBf16(halves | 0x43004300u, 0x43004300u | bias << 16 | bias);
 }
 
-/** Words of a step: `main` carries the number, `rest` what bf16 cannot hold of it (plain formats of more bits). */
-struct StepWords {
-  uint32_t main[2];
-  uint32_t rest[2];
-};
+/**
+ * Two numbers as pairs of bf16, a plane each: the numbers rounded, then what is left of them. A plane carries 8 bits of a
+ * float32, three carry it whole.
+ */
+template <int planes>
+KVFOLD_DEVICE void splitPair(float low, float high, uint32_t (&words)[planes][2], int place) {
+  KVFOLD_UNROLL
+  for (int i = 0; i < planes; i++) {
+    const uint32_t pair = packBf16(low, high);
+    low -= lowBf16(pair);
+    high -= highBf16(pair);
+    words[i][place] = pair;
+  }
+}
 
 template <WeightFormat format>
 struct PackedTiles {
+  /** Planes that hold every bit of a value, or of its whole number. */
+  static constexpr int planes = format == WeightFormat::f32 ? 3 : format == WeightFormat::f16 ? 2 : 1;
+  /** A step's words. */
+  struct Words {
+    uint32_t plane[planes][2];
+  };
+
   static constexpr bool interleaved = format != WeightFormat::bf16 && format != WeightFormat::f16 && format != WeightFormat::f32;
-  static constexpr bool hasRest = format == WeightFormat::f16 || format == WeightFormat::f32;
   /** 0: no scales at all. */
   static constexpr int scaleSteps = !interleaved ? 0 : format == WeightFormat::q6_k ? 1 : 2;
   static constexpr bool hasMinimum = format == WeightFormat::q4_1 || format == WeightFormat::q5_1 || format == WeightFormat::q4_k;
 
   /** Step `step` of row `row`, for lane t of the row; `inputs` is the row's length. */
-  static KVFOLD_DEVICE StepWords load(const WeightPlanes& planes, int64_t row, int step, int t, int inputs) {
-    StepWords words = {};
-    const unsigned char* values = planes.plane[0];
+  static KVFOLD_DEVICE Words load(const WeightPlanes& stored, int64_t row, int step, int t, int inputs) {
+    Words words;
+    uint32_t(&main)[2] = words.plane[0];
+    const unsigned char* values = stored.plane[0];
     const int64_t first = row * inputs + 16 * step + 4 * t;
     if (format == WeightFormat::bf16) {
       const uint2 pair = __ldg(reinterpret_cast<const uint2*>(values + 2 * first));
-      words.main[0] = pair.x;
-      words.main[1] = pair.y;
+      main[0] = pair.x;
+      main[1] = pair.y;
     } else if (format == WeightFormat::f16 || format == WeightFormat::f32) {
       float x[4];
       KVFOLD_UNROLL
-      for (int i = 0; i < 4; i++) x[i] = packedValue<format>(planes, first + i);
-      words.main[0] = packBf16(x[0], x[1]);
-      words.main[1] = packBf16(x[2], x[3]);
-      words.rest[0] = packBf16Rest(x[0], x[1], words.main[0]);
-      words.rest[1] = packBf16Rest(x[2], x[3], words.main[1]);
+      for (int i = 0; i < 4; i++) x[i] = packedValue<format>(stored, first + i);
+      splitPair(x[0], x[1], words.plane, 0);
+      splitPair(x[2], x[3], words.plane, 1);
     } else if (format == WeightFormat::q8_0) {
       const uint32_t word = wordAt(values + first);
-      words.main[0] = int8ToBf16(word, bytes02);
-      words.main[1] = int8ToBf16(word, bytes13);
+      main[0] = int8ToBf16(word, bytes02);
+      main[1] = int8ToBf16(word, bytes13);
     } else if (format == WeightFormat::q4_k) {
       const int sub = step >> 1;
       const unsigned char* block = values + (row * (inputs / 256) + (sub >> 3)) * 144;
       const uint32_t word = wordAt(block + 16 + (sub & 7) / 2 * 32 + (step & 1) * 16 + 4 * t) >> (sub & 1) * 4;
-      words.main[0] = wholeToBf16(word & 0x000f000fu, 0);
-      words.main[1] = wholeToBf16(word >> 8 & 0x000f000fu, 0);
+      main[0] = wholeToBf16(word & 0x000f000fu, 0);
+      main[1] = wholeToBf16(word >> 8 & 0x000f000fu, 0);
     } else if (format == WeightFormat::q6_k) {
       const int64_t block = row * (inputs / 256) + (step >> 4);
       const int half = step >> 3 & 1, quarter = step >> 1 & 3, at = (step & 1) * 16 + 4 * t;
       const uint32_t low = wordAt(values + block * 128 + 64 * half + 32 * (quarter & 1) + at) >> (quarter >> 1) * 4;
-      const uint32_t high = wordAt(planes.plane[2] + block * 64 + 32 * half + at) >> 2 * quarter;
-      words.main[0] = wholeToBf16((low & 0x000f000fu) | (high & 0x00030003u) << 4, 32);
-      words.main[1] = wholeToBf16((low >> 8 & 0x000f000fu) | (high >> 8 & 0x00030003u) << 4, 32);
+      const uint32_t high = wordAt(stored.plane[2] + block * 64 + 32 * half + at) >> 2 * quarter;
+      main[0] = wholeToBf16((low & 0x000f000fu) | (high & 0x00030003u) << 4, 32);
+      main[1] = wholeToBf16((low >> 8 & 0x000f000fu) | (high >> 8 & 0x00030003u) << 4, 32);
     } else {
       const int64_t block = row * (inputs / 32) + (step >> 1);
       const uint32_t word = wordAt(values + block * 16 + 4 * t) >> (step & 1) * 4;
       uint32_t even = word & 0x000f000fu, odd = word >> 8 & 0x000f000fu;
       if (format == WeightFormat::q5_0 || format == WeightFormat::q5_1) {
-        const uint32_t bits = wordAt(planes.plane[2] + block * 4) >> ((step & 1) * 16 + 4 * t);
+        const uint32_t bits = wordAt(stored.plane[2] + block * 4) >> ((step & 1) * 16 + 4 * t);
         even |= (bits & 1u) << 4 | (bits & 4u) << 18;
         odd |= (bits & 2u) << 3 | (bits & 8u) << 17;
       }
       const uint32_t bias = format == WeightFormat::q4_0 ? 8 : format == WeightFormat::q5_0 ? 16 : 0;
-      words.main[0] = wholeToBf16(even, bias);
-      words.main[1] = wholeToBf16(odd, bias);
+      main[0] = wholeToBf16(even, bias);
+      main[1] = wholeToBf16(odd, bias);
     }
     return words;
   }
