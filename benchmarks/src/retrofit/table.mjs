@@ -14,7 +14,6 @@ import { loadLocalModel, modelPolicies } from "@kvfold/models";
 import { openShard } from "@kvfold/train";
 import { machine } from "../machine.mjs";
 import { markdownTable } from "./markdown-table.mjs";
-import { branchStep } from "./schedule.mjs";
 
 const [shardPath, folder, heldOutTokens = "200000"] = process.argv.slice(2);
 if (folder === undefined) {
@@ -144,18 +143,31 @@ async function budgetFor(bytesOf, wanted, first) {
   return best.budget;
 }
 
-/** Tokens and minutes that a model was trained for, the runs that it branched off included. */
+/** Tokens and minutes that a model was trained for, with the runs whose checkpoints it started from. */
 function trained(name) {
-  const branch = /^dmc-(\d+)x(-b)?$/.exec(name);
-  const parts = branch ? [pass(`ramp${branch[2] ?? ""}`, branchStep(Number(branch[1]))), pass(name)] : [pass(name)];
-  if (parts.some((part) => part === undefined)) return {};
-  const sum = (key) => parts.reduce((total, part) => total + part[key], 0);
-  return { trainedTokens: sum("tokens"), trainedMinutes: sum("seconds") / 60 };
+  let [tokens, seconds] = [0, 0];
+  for (let run = join(folder, name), upTo = Number.POSITIVE_INFINITY; run !== undefined; ) {
+    const part = pass(run, upTo);
+    if (part === undefined) return {}; // the base
+    tokens += part.tokens;
+    seconds += part.seconds;
+    [run, upTo] = startOf(run);
+  }
+  return { trainedTokens: tokens, trainedMinutes: seconds / 60 };
+}
+
+/** Run and step of the checkpoint that a run started from; nothing where it started from a model. */
+function startOf(run) {
+  const checkpoints = join(run, "checkpoints");
+  const last = readdirSync(checkpoints).sort().at(-1);
+  const { recipe } = JSON.parse(readFileSync(join(checkpoints, last, "state.json"), "utf8"));
+  const from = /^(.*)\/checkpoints\/step-(\d+)$/.exec(recipe.model.from ?? "");
+  return from ? [from[1], Number(from[2])] : [];
 }
 
 /** Tokens and seconds of a run's first steps, by its log; a step that was done again after an interruption counts once. */
-function pass(name, upTo = Number.POSITIVE_INFINITY) {
-  const path = join(folder, name, "events.jsonl");
+function pass(run, upTo) {
+  const path = join(run, "events.jsonl");
   if (!existsSync(path)) return undefined;
   const times = new Map();
   let tokens = 0;
