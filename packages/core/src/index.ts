@@ -59,6 +59,7 @@ export { type RmsNormGradientInputs, rmsNormGradient } from "./kernels/rms-norm-
 export { type RopeInputs, rope } from "./kernels/rope.js";
 export { type ScatterAddRowsAttrs, type ScatterAddRowsInputs, scatterAddRows } from "./kernels/scatter-add-rows.js";
 export { batchMatMul } from "./ops/batch-matmul.js";
+export { type BatchRun, batchRuns } from "./ops/batch-runs.js";
 export { type DivergenceInputs, divergence } from "./ops/divergence.js";
 export { gatherRows } from "./ops/gather-rows.js";
 export { matrixProduct } from "./ops/matrix-product.js";

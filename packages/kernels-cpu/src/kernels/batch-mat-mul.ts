@@ -1,3 +1,4 @@
+import { batchRuns } from "@kvfold/core";
 import {
   type BatchMatMulAttrs,
   type BatchMatMulInputs,
@@ -5,7 +6,6 @@ import {
   type TensorInfo,
   util,
 } from "@tensorflow/tfjs-core";
-import { batchRuns } from "../batch-runs.js";
 import { nativeKernel, type Present } from "../native-kernel.js";
 
 /** Stacks of float32 matrix products, each side transposed or not, whose batch dimensions broadcast. */

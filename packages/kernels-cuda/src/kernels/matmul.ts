@@ -1,3 +1,4 @@
+import { batchRuns } from "@kvfold/core";
 import {
   type _FusedMatMulAttrs,
   type _FusedMatMulInputs,
@@ -9,7 +10,6 @@ import {
 } from "@tensorflow/tfjs-core";
 import { cudaKernel, type Present, runKernel } from "../backend/cuda-kernel.js";
 import { multiply } from "../matrix/multiply.js";
-import { batchRuns } from "./batch-runs.js";
 
 /** Stacks of float32 matrix products, each side transposed or not, whose batch dimensions broadcast. */
 export const batchMatMul = cudaKernel<Present<BatchMatMulInputs>, BatchMatMulAttrs>(
