@@ -5,7 +5,16 @@
 //   --require    fails when nothing could be built
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { compileNative, findCompiler } from "./compile.mjs";
@@ -20,6 +29,7 @@ const manifestPath = join(packageFolder, "prebuilds", "manifest.json");
 
 const asked = process.argv.includes("--prebuild") || process.argv.includes("--require");
 if (!asked && prebuildMatches()) {
+  rmSync(built, { force: true }); // of other sources, and preferred by the loader
   console.log("[native] the prebuilt addon was made from these sources");
   process.exit(0);
 }

@@ -16,10 +16,10 @@ export interface NormLayer extends RmsNormAttrs {
 }
 
 /**
- * `rmsNorm(x)` and one to three linear layers of it, in one kernel where all weights are packed.
+ * One to three linear layers of `rmsNorm(x)`, in one kernel where all weights are packed.
  *
  * @param x `[..., in]`
- * @returns the normalised x `[..., in]`, then `[..., out]` for each layer
+ * @returns `[..., out]` for each layer
  */
 export function normLinears(x: tf.Tensor, norm: NormLayer, layers: readonly LinearLayer[]): readonly tf.Tensor[] {
   const { weight, epsilon, weightOffset } = norm;
@@ -31,6 +31,6 @@ export function normLinears(x: tf.Tensor, norm: NormLayer, layers: readonly Line
   }
   return tf.tidy(() => {
     const normed = rmsNorm({ x, weight }, { epsilon, weightOffset });
-    return [normed, ...layers.map((layer) => linear(normed, layer.weight, layer.bias))];
+    return layers.map((layer) => linear(normed, layer.weight, layer.bias));
   });
 }

@@ -6,8 +6,5 @@ import type { NormPackedLinearsAttrs } from "./norm-packed-linears.js";
 
 describeOracle<NormPackedLinearsAttrs>(normPackedLinearsCases, (inputs, { weights, epsilon, weightOffset }) => {
   const normed = rmsNormOracle(inputs.x?.values ?? [], inputs.norm?.values ?? [], epsilon, weightOffset);
-  const products = weights.map((weight, i) =>
-    linearOracle(normed, weight.unpack(), weight.shape[1], inputs[`bias${i}`]?.values),
-  );
-  return [normed, ...products];
+  return weights.map((weight, i) => linearOracle(normed, weight.unpack(), weight.shape[1], inputs[`bias${i}`]?.values));
 });

@@ -23,9 +23,9 @@ export interface NormPackedLinearsAttrs extends RmsNormAttrs {
 }
 
 /**
- * `rmsNorm(x)` and its products with up to three packed weights: what stands before attention in a decoder layer.
+ * The products of `rmsNorm(x)` with up to three packed weights: what stands before attention in a decoder layer.
  *
- * @returns the normalised x `[..., in]`, then `[..., out]` for each weight
+ * @returns `[..., out]` for each weight
  */
 export const normPackedLinears = defineKernel<NormPackedLinearsInputs, NormPackedLinearsAttrs, readonly tf.Tensor[]>({
   name: "KvfoldNormPackedLinears",
@@ -34,6 +34,6 @@ export const normPackedLinears = defineKernel<NormPackedLinearsInputs, NormPacke
     tf.tidy(() => {
       const normed = rmsNorm({ x, weight: norm }, { epsilon, weightOffset });
       const biases = [bias0, bias1, bias2];
-      return [normed, ...weights.map((weight, i) => packedLinear({ x: normed, bias: biases[i] }, { weight }))];
+      return weights.map((weight, i) => packedLinear({ x: normed, bias: biases[i] }, { weight }));
     }),
 });

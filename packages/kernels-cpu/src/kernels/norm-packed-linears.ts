@@ -24,7 +24,7 @@ export const normPackedLinears = nativeKernel<Inputs, NormPackedLinearsAttrs>(
     }
     const all = [biases.bias0, biases.bias1, biases.bias2];
     const rows = weights.map(({ shape }, i) => checkLinear(x, inputs, shape[0], all[i]))[0] ?? 0;
-    const normed = backend.output(x.shape);
+    const normed = backend.scratch(rows * inputs);
     const products = weights.map(({ shape }) => backend.output([...x.shape.slice(0, -1), shape[0]]));
     const layers = weights.flatMap((weight, i): PackedProductArgs => {
       const y = products[i]?.values as Float32Array;
@@ -37,10 +37,11 @@ export const normPackedLinears = nativeKernel<Inputs, NormPackedLinearsAttrs>(
       backend.floats(norm),
       weightOffset,
       epsilon,
-      normed.values,
+      normed,
       weights.length,
       ...layers,
     );
-    return [normed.info, ...products.map(({ info }) => info)];
+    backend.release(normed);
+    return products.map(({ info }) => info);
   },
 );

@@ -109,12 +109,13 @@ export const normPackedLinears = cudaKernel<NormInputs, NormPackedLinearsAttrs>(
     weights.forEach(({ shape: [outputs, inputs] }, i) => {
       checkLinear(x, inputs, outputs, biases[`bias${i}`]);
     });
-    const normed = backend.output(x.shape);
+    const normed = backend.scratch(4 * rows * dim);
     const addresses = { x: backend.address(x), weight: backend.address(norm), y: normed.address };
     normalize(backend, { ...addresses, rows, dim }, { epsilon, weightOffset });
     const outputs = weights.map((weight, i) =>
       packedOutput(backend, normed.address, x.shape, { weight, bias: biases[`bias${i}`] }),
     );
-    return [normed.info, ...outputs];
+    backend.engine.pool.give(normed);
+    return outputs;
   },
 );

@@ -36,8 +36,7 @@ function attentionBlock(x: tf.Tensor2D, context: DecoderLayerContext): tf.Tensor
   const { config, weights, rows, tokens, layer } = context;
   const norm = { epsilon: config.normEpsilon, weightOffset: config.normWeightOffset };
   const projections = [weights.q, weights.k, weights.v];
-  const [, q, k, v] = normLinears(x, { ...norm, weight: weights.inputNorm }, projections) as tf.Tensor2D[] as [
-    tf.Tensor2D,
+  const [q, k, v] = normLinears(x, { ...norm, weight: weights.inputNorm }, projections) as tf.Tensor2D[] as [
     tf.Tensor2D,
     tf.Tensor2D,
     tf.Tensor2D,
