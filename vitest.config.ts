@@ -7,13 +7,20 @@ const folders = "{packages/*/{src,test,conformance},scripts,examples/*,benchmark
 /** tfjs-node as `npm run test:tensorflow` unpacks it; the workspace itself does not install it. */
 const tfjsNode = fileURLToPath(new URL(".tools/tensorflow/node_modules/@tensorflow/tfjs-node", import.meta.url));
 
+const filesOf: Record<string, string> = {
+  goldens: "*.goldens.test.ts",
+  laws: "*laws.test.ts",
+  tensorflow: "*.tensorflow.test.ts",
+};
+
 // Modes: none = everything that needs no download, with samples of the large goldens;
-// `--mode goldens` = the golden tests with every case; `--mode tensorflow` = the tests of a real libtensorflow.
+// `--mode goldens` = the golden tests with every case; `--mode laws` = the laws of the cache policies, on the emulated
+// GPU too; `--mode tensorflow` = the tests of a real libtensorflow.
 export default defineConfig(({ mode }) => ({
   resolve: { alias: mode === "tensorflow" ? { "@tensorflow/tfjs-node": tfjsNode } : {} },
   ssr: { resolve: { conditions, externalConditions: ["@kvfold/source", "node"] } },
   test: {
-    include: [`${folders}/**/${mode === "goldens" || mode === "tensorflow" ? `*.${mode}.test.ts` : "*.test.ts"}`],
+    include: [`${folders}/**/${filesOf[mode] ?? "*.test.ts"}`],
     exclude: [...configDefaults.exclude, ...(mode === "tensorflow" ? [] : ["**/*.tensorflow.test.ts"])],
     pool: "forks",
     // a loaded machine must not turn a right answer into a failure; what hangs still ends

@@ -4,6 +4,10 @@ const useEmulator = new URL("../../kernels-cuda/test/use-emulator.ts", import.me
 /** The backend `cuda` on the emulated driver, as a list of backends for laws; empty, with a printed reason, where it cannot be. */
 export const emulatedCuda: readonly string[] = await cudaOrNone();
 
+/** The same where every law is tried (`npm run test:laws`), else empty: the emulated device is slow. */
+export const slowCuda: readonly string[] =
+  (import.meta as { env?: { MODE?: string } }).env?.MODE === "laws" ? emulatedCuda : [];
+
 async function cudaOrNone(): Promise<string[]> {
   try {
     const { emulator } = (await import(/* @vite-ignore */ useEmulator)) as { emulator?: object };

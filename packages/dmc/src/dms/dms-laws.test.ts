@@ -1,6 +1,6 @@
 import { describePolicies, type LawSubject, type PolicyRow } from "@kvfold/kv-cache/testing";
 import { backends } from "../../test/backends.js";
-import { emulatedCuda } from "../../test/emulated-cuda.js";
+import { emulatedCuda, slowCuda } from "../../test/emulated-cuda.js";
 import { dms } from "./dms.js";
 import { type DmsOptions, resolveDmsOptions } from "./dms-options.js";
 import { evictionLogits } from "./eviction-logits.js";
@@ -32,9 +32,8 @@ function row(options: DmsOptions, on = backends): PolicyRow {
   };
 }
 
-const everywhere = [...backends, ...emulatedCuda];
 describePolicies([
-  row({ delay: 3 }, everywhere),
+  row({ delay: 3 }, [...backends, ...slowCuda]),
   row({ delay: 0, neuron: "first", logitScale: 1, offset: 0.5 }),
   row({ delay: 2, granularity: "layer", layers: [1] }),
   ...["bf16", "int8"].map((name) => ({
