@@ -4,9 +4,11 @@ const useEmulator = new URL("../../kernels-cuda/test/use-emulator.ts", import.me
 /** The backend `cuda` on the emulated driver, as a list of backends for laws; empty, with a printed reason, where it cannot be. */
 export const emulatedCuda: readonly string[] = await cudaOrNone();
 
-/** The same where every law is tried (`npm run test:laws`), else empty: the emulated device is slow. */
-export const slowCuda: readonly string[] =
-  (import.meta as { env?: { MODE?: string } }).env?.MODE === "laws" ? emulatedCuda : [];
+/** True in `npm run test:laws`; else laws are sampled on slow backends. */
+export const everyLaw = (import.meta as { env?: { MODE?: string } }).env?.MODE === "laws";
+
+/** {@link emulatedCuda} where every law is tried, else empty. */
+export const slowCuda: readonly string[] = everyLaw ? emulatedCuda : [];
 
 async function cudaOrNone(): Promise<string[]> {
   try {
