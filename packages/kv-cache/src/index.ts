@@ -40,6 +40,7 @@ export {
   type StepRecorder,
   stepRecorder,
   stepTensor,
+  type Unrecorded,
 } from "./step-recorder.js";
 export type {
   Attended,

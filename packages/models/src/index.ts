@@ -18,7 +18,11 @@ export { GGUF_WEIGHT_TYPES, type GgufWeightType } from "./convert/gguf-weight-ty
 export { type ModelFolder, type NamedTensor, writeModelFolder } from "./convert/write-model-folder.js";
 export { Decoder, type ForwardOptions } from "./decoder/decoder.js";
 export type { DecoderLayerWeights, DecoderWeights, EmbeddingRows, Projection } from "./decoder/decoder-weights.js";
-export { type LoadProgress, loadDecoderWeights } from "./decoder/load-decoder-weights.js";
+export {
+  type LoadDecoderWeightsOptions,
+  type LoadProgress,
+  loadDecoderWeights,
+} from "./decoder/load-decoder-weights.js";
 export { type Generation, generate } from "./generation/generate.js";
 export type { GenerateOptions, Prompt, PromptText } from "./generation/generate-options.js";
 export type {

@@ -18,10 +18,10 @@ const makers = {
   "straight-through": ({ temperature, noiseScale = 1 }) => straightThrough({ temperature, noiseScale }),
   sigmoid: ({ temperature, annealing = { from: temperature, firstStep: 0, steps: 1 } }) =>
     sigmoidAnnealing({ ...annealing, to: temperature }),
-} as const satisfies Record<string, (settings: RelaxationSettings) => Relaxation>;
+} as const satisfies Record<RelaxationName, (settings: RelaxationSettings) => Relaxation>;
 
 /** Names that recipes give to the relaxations. */
-export type RelaxationName = keyof typeof makers;
+export type RelaxationName = "gumbel-sigmoid" | "straight-through" | "sigmoid";
 
 /** The relaxation of a recipe. */
 export function makeRelaxation(name: RelaxationName, settings: RelaxationSettings): Relaxation {
