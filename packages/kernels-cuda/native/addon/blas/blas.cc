@@ -13,7 +13,7 @@ namespace {
 
 struct Opened {
   char path[512];
-  Library library;
+  Library calls;
 };
 constexpr int maximumOpened = 4;
 Opened opened[maximumOpened];
@@ -34,7 +34,7 @@ const char* resolve(void* handle, Library& library) {
 
 const Library* open(const char* path, char* detail, size_t detailBytes) {
   for (int i = 0; i < openedCount; i++) {
-    if (strcmp(opened[i].path, path) == 0) return &opened[i].library;
+    if (strcmp(opened[i].path, path) == 0) return &opened[i].calls;
   }
   if (openedCount == maximumOpened || strlen(path) >= sizeof opened[0].path) {
     snprintf(detail, detailBytes, "too many libraries, or too long a path");
@@ -47,14 +47,14 @@ const Library* open(const char* path, char* detail, size_t detailBytes) {
     return nullptr;
   }
   Opened& entry = opened[openedCount];
-  if (const char* missing = resolve(handle, entry.library); missing != nullptr) {
+  if (const char* missing = resolve(handle, entry.calls); missing != nullptr) {
     snprintf(detail, detailBytes, "it has no %s", missing);
     dlclose(handle);
     return nullptr;
   }
   snprintf(entry.path, sizeof entry.path, "%s", path);
   openedCount++;
-  return &entry.library;
+  return &entry.calls;
 }
 
 /** Calls the library unless an earlier call failed; notes the first failure. */
