@@ -1,4 +1,5 @@
 export { kernelSuites } from "./kernels/all-cases.js";
+export { backendOrNone } from "./testing/backend-or-none.js";
 export { compareKernel } from "./testing/compare-kernel.js";
 export { type DescribeKernelsOptions, describeKernels } from "./testing/describe-kernels.js";
 export { expectClose } from "./testing/expect-close.js";

@@ -1,25 +1,21 @@
 import { chooseBackend } from "@kvfold/core";
+import { backendOrNone } from "@kvfold/core/testing";
 import * as tf from "@tensorflow/tfjs-core";
 
 /** Sources of the native backend, which this package must not depend on: tests use it where it lies beside this package. */
 const nativeBackend = new URL("../../kernels-cpu/src/index.ts", import.meta.url).href;
 
 /** Backends that the tests run on: `native` too, where it loads; says so where it does not. */
-export const backends: readonly string[] = ["cpu", "wasm", ...(await nativeOrNone())];
-
-async function nativeOrNone(): Promise<string[]> {
-  try {
+export const backends: readonly string[] = [
+  "cpu",
+  "wasm",
+  ...(await backendOrNone("native", async () => {
     const { probe } = (await import(/* @vite-ignore */ nativeBackend)) as {
       probe(): { available: boolean; reason?: string };
     };
-    const { available, reason } = probe();
-    if (available) return ["native"];
-    console.log(`backend native is left out: ${reason}`);
-  } catch (error) {
-    console.log(`backend native is left out: ${(error as Error).message}`);
-  }
-  return [];
-}
+    return probe().reason;
+  })),
+];
 
 /** Makes a backend of {@link backends} the current one. */
 export async function useBackend(name: string): Promise<void> {
