@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const conditions = ["@kvfold/source", "module", "node", "development|production"];
 const folders = "{packages/*/{src,test,conformance},scripts,examples/*,benchmarks}";
@@ -13,6 +14,15 @@ const filesOf: Record<string, string> = {
   tensorflow: "*.tensorflow.test.ts",
 };
 
+/** Files that take long go first, so that no core is idle while the last of them runs. */
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const long = ({ moduleId }: TestSpecification) => /laws|store-ops|smollm2|packages\/cli\/test/.test(moduleId);
+    const sorted = await super.sort(files);
+    return [...sorted.filter(long), ...sorted.filter((file) => !long(file))];
+  }
+}
+
 // Modes: none = everything that needs no download, with samples of the large goldens;
 // `--mode goldens` = the golden tests with every case; `--mode laws` = the laws of the cache policies, on the emulated
 // GPU too; `--mode tensorflow` = the tests of a real libtensorflow.
@@ -23,6 +33,7 @@ export default defineConfig(({ mode }) => ({
     include: [`${folders}/**/${filesOf[mode] ?? "*.test.ts"}`],
     exclude: [...configDefaults.exclude, ...(mode === "tensorflow" ? [] : ["**/*.tensorflow.test.ts"])],
     pool: "forks",
+    sequence: { sequencer: LongFirst },
     // a loaded machine must not turn a right answer into a failure; what hangs still ends
     testTimeout: 120_000,
     hookTimeout: 120_000,
