@@ -1,15 +1,24 @@
 // Trains all models of the comparison, one after the other; finished ones are skipped, begun ones are resumed.
 //
-//     node benchmarks/src/retrofit/train-all.mjs BASE NOVELS.kvtok RUNS-FOLDER [NAME...]
+//     node benchmarks/src/retrofit/train-all.mjs [--threads N] BASE NOVELS.kvtok RUNS-FOLDER [NAME...]
+//
+// Results do not depend on the threads: two of these, each with one thread and other names, are faster than one with two.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { blank, branchStep, ramp, steps } from "./schedule.mjs";
 
-const [base, shard, folder, ...only] = process.argv.slice(2);
+const { values: options, positionals } = parseArgs({
+  options: { threads: { type: "string" } },
+  allowPositionals: true,
+});
+const [base, shard, folder, ...only] = positionals;
 if (folder === undefined) {
-  console.error("usage: node benchmarks/src/retrofit/train-all.mjs BASE NOVELS.kvtok RUNS-FOLDER [NAME...]");
+  console.error(
+    "usage: node benchmarks/src/retrofit/train-all.mjs [--threads N] BASE NOVELS.kvtok RUNS-FOLDER [NAME...]",
+  );
   process.exit(2);
 }
 const here = fileURLToPath(new URL("../../retrofit/", import.meta.url));
@@ -87,10 +96,11 @@ for (const { name, recipe, set } of all) {
   const values = { "model.from": resolve(base), "data.files": resolve(shard), ...set, output };
   const sets = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   const resumed = existsSync(output) ? ["--resume"] : [];
+  const threads = options.threads === undefined ? [] : ["--threads", options.threads];
   console.log(`== ${name}`);
   const run = spawnSync(
     process.execPath,
-    [command, "train", "run", join(here, `${recipe}.yaml`), ...sets, ...resumed],
+    [command, "train", "run", join(here, `${recipe}.yaml`), ...sets, ...resumed, ...threads],
     {
       stdio: "inherit",
     },

@@ -33,6 +33,7 @@ const matmulPrecisions: readonly MatmulPrecision[] = ["float32", "bf16"];
 export type LoadedKernels =
   | {
       readonly available: true;
+      /** @internal */
       readonly addon: NativeAddon;
       readonly instructionSet: InstructionSet;
       /** Instruction sets that this machine runs. */

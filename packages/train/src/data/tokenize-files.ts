@@ -42,8 +42,8 @@ export interface TokenizeProgress {
  * @param files source files; documents stand in the shard in this order
  * @param tokenizerFrom Hugging Face folder, or a `.gguf` file
  * @param output path of the shard, by convention `*.kvtok`
- * @throws KvfoldError `tokenizer-no-begin`, `shard-empty`, `file-unwritable`, and as {@link sourceDocuments} and
- * {@link openTokenizer}
+ * @throws KvfoldError `file-unreadable`, `jsonl-malformed`, `parquet-malformed`, `tokenizer-no-begin`, `shard-empty`,
+ * `file-unwritable`, and as {@link openTokenizer}
  */
 export async function tokenizeFiles(
   files: readonly string[],
