@@ -12,7 +12,7 @@ export { type BackendStatus, listBackends } from "./backends/list-backends.js";
 export type { KernelsPackage } from "./backends/load-kernels-package.js";
 export { KvfoldError } from "./errors/kvfold-error.js";
 export { quoted } from "./errors/quoted.js";
-export { type Activation, activate } from "./kernels/activation.js";
+export type { Activation } from "./kernels/activation.js";
 export { type AdamWAttrs, type AdamWInputs, adamW } from "./kernels/adam-w.js";
 export { type CacheWriteAttrs, type CacheWriteInputs, cacheWrite } from "./kernels/cache-write.js";
 export { type ColumnAttentionAttrs, type ColumnAttentionInputs, columnAttention } from "./kernels/column-attention.js";
@@ -41,6 +41,12 @@ export { type DmcPoolAttrs, type DmcPoolInputs, dmcPool } from "./kernels/dmc-po
 export { type DmcPoolGradientInputs, dmcPoolGradient } from "./kernels/dmc-pool-gradient.js";
 export { type DmcSegmentPoolInputs, dmcSegmentPool } from "./kernels/dmc-segment-pool.js";
 export { type EmbeddingInputs, embedding } from "./kernels/embedding.js";
+export {
+  type GatedActivationAttrs,
+  type GatedActivationInputs,
+  gatedActivation,
+} from "./kernels/gated-activation.js";
+export { type GatedActivationGradientInputs, gatedActivationGradient } from "./kernels/gated-activation-gradient.js";
 export { type GatedMlpWeights, gatedMlp, mlpBlock } from "./kernels/gated-mlp.js";
 export { linear } from "./kernels/linear.js";
 export { isPackedWeight, type LinearWeight, type PackedWeight } from "./kernels/linear-weight.js";

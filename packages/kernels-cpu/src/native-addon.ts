@@ -142,6 +142,15 @@ export type Elements = Float32Array | Int32Array | Uint8Array;
 export interface ElementwiseEntries {
   /** `p` and `q` are clip's bounds, or the slope or level of leakyRelu and step. `out` may be `x`. */
   unary(op: number, x: Float32Array, out: Float32Array, p: number, q: number): void;
+  gatedActivation(activation: number, gate: Float32Array, up: Float32Array, out: Float32Array): void;
+  gatedActivationGradient(
+    activation: number,
+    gate: Float32Array,
+    up: Float32Array,
+    dy: Float32Array,
+    dGate: Float32Array,
+    dUp: Float32Array,
+  ): void;
   arithmetic(op: number, a: Float32Array, b: Float32Array, out: Float32Array, plan: Int32Array, rank: number): void;
   arithmeticInts(op: number, a: Int32Array, b: Int32Array, out: Int32Array, plan: Int32Array, rank: number): void;
   compare(op: number, a: Float32Array, b: Float32Array, out: Uint8Array, plan: Int32Array, rank: number): void;

@@ -12,6 +12,7 @@ import { dmcDecide } from "./kernels/dmc-decide.js";
 import { dmcPool, dmcPoolGradient } from "./kernels/dmc-pool.js";
 import { embedding, scatterAddRows } from "./kernels/embedding.js";
 import { fill, onesLike, zerosLike } from "./kernels/fill.js";
+import { gatedActivation, gatedActivationGradient } from "./kernels/gated-activation.js";
 import { gather, unsortedSegmentSum } from "./kernels/gather.js";
 import { logicalKernels, logicalNot } from "./kernels/logical.js";
 import { normPackedLinears } from "./kernels/norm-packed-linears.js";
@@ -40,6 +41,8 @@ export const nativeKernels: readonly NativeKernel[] = [
   packedGatedMlp,
   // Each element.
   ...unaryKernels,
+  gatedActivation,
+  gatedActivationGradient,
   ...arithmeticKernels,
   addN,
   ...comparisonKernels,

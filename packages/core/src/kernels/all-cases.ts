@@ -12,6 +12,7 @@ import { dmcFoldCases } from "./dmc-fold.cases.js";
 import { dmcPoolCases } from "./dmc-pool.cases.js";
 import { dmcSegmentPoolCases } from "./dmc-segment-pool.cases.js";
 import { embeddingCases } from "./embedding.cases.js";
+import { gatedActivationCases, gatedActivationGradientCases } from "./gated-activation.cases.js";
 import { normPackedLinearsCases } from "./norm-packed-linears.cases.js";
 import { packedGatedMlpCases } from "./packed-gated-mlp.cases.js";
 import { packedLinearCases } from "./packed-linear.cases.js";
@@ -36,6 +37,8 @@ export const kernelSuites: readonly KernelSuite[] = [
   dmcPoolCases,
   dmcSegmentPoolCases,
   embeddingCases,
+  gatedActivationCases,
+  gatedActivationGradientCases,
   normPackedLinearsCases,
   packedGatedMlpCases,
   packedLinearCases,

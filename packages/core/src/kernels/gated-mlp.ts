@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type Activation, activate } from "./activation.js";
+import type { Activation } from "./activation.js";
 import { denseGatedMlp } from "./dense-gated-mlp.js";
+import { gatedActivation } from "./gated-activation.js";
 import { linear } from "./linear.js";
 import { isPackedWeight, type LinearWeight } from "./linear-weight.js";
 import type { NormLayer } from "./norm-linears.js";
@@ -33,7 +34,7 @@ export function gatedMlp(x: tf.Tensor, weights: GatedMlpWeights, activation: Act
     return denseGatedMlp({ x, gate, up, down, gateBias, upBias, downBias }, { activation });
   }
   return tf.tidy(() => {
-    const hidden = tf.mul(activate(linear(x, gate, gateBias), activation), linear(x, up, upBias));
+    const hidden = gatedActivation({ gate: linear(x, gate, gateBias), up: linear(x, up, upBias) }, { activation });
     return linear(hidden, down, downBias);
   });
 }

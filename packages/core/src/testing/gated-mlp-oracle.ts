@@ -21,11 +21,12 @@ export function gatedMlpOracle(
   const hidden = weights.gate.length / dim;
   const gate = linearOracle(x, weights.gate, dim, weights.gateBias);
   const up = linearOracle(x, weights.up, dim, weights.upBias);
-  const gated = gate.map((value, i) => oracles[activation](value) * (up[i] as number));
+  const gated = gate.map((value, i) => activationOracles[activation](value) * (up[i] as number));
   return linearOracle(gated, weights.down, hidden, weights.downBias);
 }
 
-const oracles: Record<Activation, (x: number) => number> = {
+/** Activations of one number in double precision. */
+export const activationOracles: Record<Activation, (x: number) => number> = {
   silu: (x) => x / (1 + Math.exp(-x)),
   gelu: (x) => x * normalCdf(x),
   "gelu-tanh": (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),

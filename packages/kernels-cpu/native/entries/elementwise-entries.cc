@@ -1,4 +1,6 @@
-// Entry points of functions of each element: of one array, of two that broadcast, conversions.
+// Entry points of functions of each element: of one array, of two that broadcast, of gated MLPs, conversions.
+#include <algorithm>
+
 #include "../elementwise/broadcast.h"
 #include "../entry-point.h"
 #include "../system/recorder.h"
@@ -34,6 +36,39 @@ napi_value Unary(napi_env env, napi_callback_info info) {
   performOn(args, [=] {
     parallelWork(x.length, unaryCost,
                  [&](int64_t begin, int64_t end) { run(x.data + begin, out.data + begin, end - begin, p, q); });
+  });
+  return nullptr;
+}
+
+/** gatedActivation(activation, gate, up, out); activation by its place in Activation. out may be gate or up. */
+napi_value GatedActivation(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int64_t activation = args.size(0);
+  const Span<float> gate = args.floats(1), up = args.floats(2), out = args.floats(3);
+  args.require(activation < activationCount, "there is no such activation");
+  args.require(up.length >= gate.length && out.length >= gate.length, "up or out does not fit its array");
+  if (!args.ok()) return nullptr;
+  const ActivationKernels::Gate run = kernels().activation->gate[activation];
+  performOn(args, [=] {
+    parallelWork(gate.length, unaryCost, [&](int64_t begin, int64_t end) {
+      run(gate.data + begin, up.data + begin, out.data + begin, end - begin);
+    });
+  });
+  return nullptr;
+}
+
+/** gatedActivationGradient(activation, gate, up, dy, dGate, dUp) */
+napi_value GatedActivationGradient(napi_env env, napi_callback_info info) {
+  Args args(env, info);
+  const int64_t activation = args.size(0);
+  const Span<float> gate = args.floats(1), up = args.floats(2), dy = args.floats(3), dGate = args.floats(4), dUp = args.floats(5);
+  args.require(activation < activationCount, "there is no such activation");
+  const int64_t least = std::min({up.length, dy.length, dGate.length, dUp.length});
+  args.require(least >= gate.length, "up, dy or a gradient does not fit its array");
+  if (!args.ok()) return nullptr;
+  const ActivationKernels::Gradient run = kernels().activation->gradient[activation];
+  parallelWork(gate.length, 2 * unaryCost, [&](int64_t begin, int64_t end) {
+    run(gate.data + begin, up.data + begin, dy.data + begin, dGate.data + begin, dUp.data + begin, end - begin);
   });
   return nullptr;
 }
@@ -160,6 +195,8 @@ napi_value FloatsToInts(napi_env env, napi_callback_info info) {
 
 const EntryPoint entries[] = {
     {"unary", Unary},
+    {"gatedActivation", GatedActivation},
+    {"gatedActivationGradient", GatedActivationGradient},
     {"arithmetic", Arithmetic},
     {"arithmeticInts", ArithmeticInts},
     {"compare", Compare},

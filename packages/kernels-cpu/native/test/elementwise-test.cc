@@ -36,6 +36,35 @@ void testLengths() {
   }
 }
 
+/** The middle of a gated MLP, and its gradients against central differences. */
+void testGates() {
+  const ActivationKernels& kernel = *kernels().activation;
+  for (int activation = 0; activation < activationCount; activation++) {
+    const auto value = [&](float x) {
+      const float one = 1;
+      float y;
+      kernel.gate[activation](&x, &one, &y, 1);
+      return static_cast<double>(y);
+    };
+    for (int64_t n = 0; n <= 40; n++) {
+      const Exactly<float> gate(n), up(n), dy(n), out(n), dGate(n), dUp(n);
+      Numbers numbers(static_cast<uint64_t>(n));
+      for (const Exactly<float>* array : {&gate, &up, &dy}) numbers.fill(*array);
+      for (int64_t i = 0; i < n; i++) gate[i] *= 4;
+      kernel.gate[activation](gate.data(), up.data(), out.data(), n);
+      kernel.gradient[activation](gate.data(), up.data(), dy.data(), dGate.data(), dUp.data(), n);
+      bool right = true;
+      for (int64_t i = 0; i < n; i++) {
+        const float high = gate[i] + 0.01f, low = gate[i] - 0.01f;
+        const double slope = (value(high) - value(low)) / (static_cast<double>(high) - low);
+        right = right && std::fabs(out[i] - value(gate[i]) * up[i]) < 1e-5 &&
+                std::fabs(dUp[i] - value(gate[i]) * dy[i]) < 1e-5 && std::fabs(dGate[i] - slope * up[i] * dy[i]) < 1e-3;
+      }
+      check(right, "activation %d of %d elements and its gradients", activation, static_cast<int>(n));
+    }
+  }
+}
+
 /** Maximum and minimum give NaN when either side is. */
 void testNaN() {
   const float values[] = {NAN, 1, NAN, -INFINITY}, others[] = {2, NAN, NAN, 3};
@@ -76,6 +105,7 @@ void testConversions() {
 
 void testElementwise() {
   testLengths();
+  testGates();
   testNaN();
   testBroadcast();
   testConversions();

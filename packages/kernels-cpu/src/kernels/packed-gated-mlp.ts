@@ -1,11 +1,9 @@
-import { type Activation, packedGatedMlp as contract, KvfoldError, type PackedGatedMlpAttrs } from "@kvfold/core";
+import { packedGatedMlp as contract, KvfoldError, type PackedGatedMlpAttrs } from "@kvfold/core";
 import type { TensorInfo } from "@tensorflow/tfjs-core";
+import { activationPlace } from "../activation-place.js";
 import { nativeKernel } from "../native-kernel.js";
 import { checkLinear } from "./check-linear.js";
 import { packedLayer } from "./packed-layer.js";
-
-/** In the order of `Activation` in `native/kernels/activation.h`. */
-const activations: readonly Activation[] = ["silu", "gelu-tanh", "gelu"];
 
 interface Inputs {
   readonly x: TensorInfo;
@@ -38,7 +36,7 @@ export const packedGatedMlp = nativeKernel<Inputs, PackedGatedMlpAttrs>(
       norm && preNorm ? backend.floats(norm) : undefined,
       preNorm?.weightOffset ?? 0,
       preNorm?.epsilon ?? 0,
-      activations.indexOf(activation),
+      activationPlace(activation),
       ...packedLayer(backend, gate, gateBias),
       ...packedLayer(backend, up, upBias),
       ...packedLayer(backend, down, downBias),

@@ -1,4 +1,4 @@
-import { activate, type Rope, rmsNorm, rowsProduct } from "@kvfold/core";
+import { gatedActivation, type Rope, rmsNorm, rowsProduct } from "@kvfold/core";
 import { type LayerPolicy, type TrainingCall, trainingAttention } from "@kvfold/kv-cache";
 import type { LayerConfig, ModelConfig } from "@kvfold/models";
 import * as tf from "@tensorflow/tfjs-core";
@@ -72,8 +72,8 @@ function gatedMlp(x: tf.Tensor2D, context: TrainingLayerContext): tf.Tensor2D {
   const joined = fusedProjections ? project(x, "mlp.gate_up_proj", false, context) : undefined;
   const half = (name: string, start: number) =>
     joined ? tf.slice(joined, [0, start], [-1, intermediateSize]) : project(x, `mlp.${name}_proj`, mlpBias, context);
-  const hidden = tf.mul(activate(half("gate", 0), activation), half("up", intermediateSize)) as tf.Tensor2D;
-  return project(hidden, "mlp.down_proj", mlpBias, context);
+  const hidden = gatedActivation({ gate: half("gate", 0), up: half("up", intermediateSize) }, { activation });
+  return project(hidden as tf.Tensor2D, "mlp.down_proj", mlpBias, context);
 }
 
 function project(x: tf.Tensor2D, name: string, bias: boolean, { weights }: TrainingLayerContext): tf.Tensor2D {
