@@ -34,14 +34,17 @@ function demo() {
 async function test() {
   const report = join(root, "coverage", "vitest.json");
   rmSync(report, { force: true });
-  const results = [await check("build", "turbo", ["run", "build", "--output-logs=errors-only"])];
+  const results = [];
   const lanes = [
+    [
+      ["build", "turbo", ["run", "build", "--output-logs=errors-only"]],
+      ["packages", "node", ["scripts/check-packages.mjs"]],
+    ],
     [
       ["typecheck", "tsc", ["-b"]],
       ["lint", "biome", ["ci", "."]],
       ["unused code", "knip", []],
     ],
-    [["packages", "node", ["scripts/check-packages.mjs"]]],
   ];
   const inLanes = lanes.map(async (lane) => {
     for (const step of lane) results.push(await check(...step));
