@@ -1,40 +1,44 @@
 #include "gemm-f32.h"
 
+#include <cstring>
+
 #include "simd.h"
 
 namespace kvfold::KVFOLD_ISA {
 namespace {
 
 // 32 registers of 16 floats: 14 x 2 sums, 2 of B, 1 of A. 16 of 8: 6 x 2 sums. 16 of 4: 4 x 2 sums (no fused product).
+// A strip of B is 48 KB with AVX-512; with AVX2 it is 16 KB, half the first-level cache.
 #if defined(__AVX512F__)
-constexpr int tileRows = 14;
+constexpr int tileRows = 14, tileDepth = 384;
+constexpr bool keepsB = false;
 #elif defined(__AVX2__) || defined(__ARM_NEON)
-constexpr int tileRows = 6;
+constexpr int tileRows = 6, tileDepth = 256;
+constexpr bool keepsB = true;
 #else
-constexpr int tileRows = 4;
+constexpr int tileRows = 4, tileDepth = 256;
+constexpr bool keepsB = true;
 #endif
 constexpr int tileVectors = 2;
 constexpr int tileColumns = tileVectors * width;
 
-/** Copies `count` lines of a matrix whose lines are contiguous in memory into a strip `stripWidth` wide: a transposition. */
+/** Copies lines that are contiguous in memory into a strip `stripWidth` wide, elements `[k, depth)`: a transposition. */
 template <int stripWidth>
-void packAcross(const float* from, int64_t lineStride, int64_t count, int64_t depth, float* strip) {
-  for (int i = 0; i < stripWidth; i++) {
-    float* to = strip + i;
-    if (i >= count) {
-      for (int64_t k = 0; k < depth; k++) to[k * stripWidth] = 0;
-      continue;
-    }
-    const float* line = from + i * lineStride;
-    for (int64_t k = 0; k < depth; k++) to[k * stripWidth] = line[k];
+void packAcrossSlow(const float* from, int64_t lineStride, int64_t count, int64_t k, int64_t depth, float* strip) {
+  for (; k < depth; k++) {
+    for (int i = 0; i < stripWidth; i++) strip[k * stripWidth + i] = i < count ? from[i * lineStride + k] : 0;
   }
 }
 
 #if defined(__AVX512F__) || defined(__AVX2__)
-/** Eight lines of eight floats, transposed; writes rows of eight `stripWidth` apart. */
-KVFOLD_INLINE void transpose8(const float* from, int64_t lineStride, float* to, int64_t stripWidth) {
+/**
+ * Eight elements of each of `lines` <= 8 lines, transposed; writes rows of eight `stripWidth` apart, of which the part behind
+ * `lines` is arbitrary.
+ */
+template <int lines, int stripWidth>
+KVFOLD_INLINE void transpose8(const float* from, int64_t lineStride, float* to) {
   __m256 r[8], t[8];
-  for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * lineStride);
+  for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + (i < lines ? i : 0) * lineStride);
   for (int i = 0; i < 4; i++) {
     t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
     t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
@@ -45,63 +49,62 @@ KVFOLD_INLINE void transpose8(const float* from, int64_t lineStride, float* to, 
     r[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44);
     r[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
   }
-  for (int i = 0; i < 4; i++) {
-    _mm256_storeu_ps(to + i * stripWidth, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-    _mm256_storeu_ps(to + (i + 4) * stripWidth, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
-  }
+  for (int i = 0; i < 4; i++) _mm256_storeu_ps(to + i * stripWidth, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+  for (int i = 0; i < 4; i++) _mm256_storeu_ps(to + (i + 4) * stripWidth, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
 }
 
 template <int stripWidth>
-void packAcrossFast(const float* from, int64_t lineStride, int64_t count, int64_t depth, float* strip) {
-  if (count < stripWidth) return packAcross<stripWidth>(from, lineStride, count, depth, strip);
-  const int64_t whole = depth / 8 * 8;
-  int i = 0;
-  for (; i + 8 <= stripWidth; i += 8) {
-    for (int64_t k = 0; k < whole; k += 8) {
-      transpose8(from + i * lineStride + k, lineStride, strip + k * stripWidth + i, stripWidth);
+void packAcrossStrip(const float* from, int64_t lineStride, int64_t count, int64_t depth, float* strip) {
+  constexpr int whole = stripWidth / 8 * 8, rest = stripWidth - whole;
+  int64_t k = 0;
+  if (count == stripWidth) {
+    // The rest of a strip's width is stored first, for its stores reach into the next row; so the last rows are done singly.
+    for (; k + 8 <= depth - (rest > 0); k += 8) {
+      float* to = strip + k * stripWidth;
+      if constexpr (rest > 0) transpose8<rest, stripWidth>(from + whole * lineStride + k, lineStride, to + whole);
+      for (int i = 0; i < whole; i += 8) transpose8<8, stripWidth>(from + i * lineStride + k, lineStride, to + i);
     }
   }
-  for (; i < stripWidth; i++) {
-    const float* line = from + i * lineStride;
-    for (int64_t k = 0; k < whole; k++) strip[k * stripWidth + i] = line[k];
-  }
-  for (i = 0; i < stripWidth; i++) {
-    const float* line = from + i * lineStride;
-    for (int64_t k = whole; k < depth; k++) strip[k * stripWidth + i] = line[k];
-  }
+  packAcrossSlow<stripWidth>(from, lineStride, count, k, depth, strip);
 }
 #else
 template <int stripWidth>
-void packAcrossFast(const float* from, int64_t lineStride, int64_t count, int64_t depth, float* strip) {
-  packAcross<stripWidth>(from, lineStride, count, depth, strip);
+void packAcrossStrip(const float* from, int64_t lineStride, int64_t count, int64_t depth, float* strip) {
+  packAcrossSlow<stripWidth>(from, lineStride, count, 0, depth, strip);
 }
 #endif
 
-/** Copies rows that already run along the strip's width. */
 template <int stripWidth>
-void packAlong(const float* from, int64_t depthStride, int64_t count, int64_t depth, float* strip) {
-  for (int64_t k = 0; k < depth; k++) {
-    const float* line = from + k * depthStride;
-    float* to = strip + k * stripWidth;
-    if (count == stripWidth) {
-      for (int i = 0; i < stripWidth; i++) to[i] = line[i];
-    } else {
-      for (int64_t i = 0; i < count; i++) to[i] = line[i];
-      for (int64_t i = count; i < stripWidth; i++) to[i] = 0;
-    }
+void packAcross(const float* from, int64_t lineStride, int64_t count, int64_t depth, float* strips) {
+  for (int64_t i = 0; i < count; i += stripWidth) {
+    const int64_t left = count - i;
+    packAcrossStrip<stripWidth>(from + i * lineStride, lineStride, left < stripWidth ? left : stripWidth, depth, strips + i * depth);
   }
 }
 
-void packA(const MatrixF32& a, int64_t row, int64_t count, int64_t k, int64_t depth, float* strip) {
-  const float* from = a.data + row * a.rowStride + k * a.columnStride;
-  if (a.columnStride == 1) return packAcrossFast<tileRows>(from, a.rowStride, count, depth, strip);
-  packAlong<tileRows>(from, a.columnStride, count, depth, strip);
+/** Copies rows that already run along the strips' width. */
+template <int stripWidth>
+void packAlong(const float* from, int64_t depthStride, int64_t count, int64_t depth, float* strips) {
+  const int64_t whole = count / stripWidth * stripWidth;
+  for (int64_t k = 0; k < depth; k++) {
+    const float* line = from + k * depthStride;
+    float* to = strips + k * stripWidth;
+    for (int64_t i = 0; i < whole; i += stripWidth) memcpy(to + i * depth, line + i, stripWidth * sizeof(float));
+    if (whole == count) continue;
+    for (int64_t i = 0; i < stripWidth; i++) to[whole * depth + i] = whole + i < count ? line[whole + i] : 0;
+  }
 }
 
-void packB(const MatrixF32& b, int64_t k, int64_t depth, int64_t column, int64_t count, float* strip) {
+void packA(const MatrixF32& a, int64_t row, int64_t count, int64_t k, int64_t depth, float* strips) {
+  const float* from = a.data + row * a.rowStride + k * a.columnStride;
+  if (a.columnStride == 1) return packAcross<tileRows>(from, a.rowStride, count, depth, strips);
+  packAlong<tileRows>(from, a.columnStride, count, depth, strips);
+}
+
+void packB(const MatrixF32& b, int64_t k, int64_t depth, int64_t column, int64_t count, float* strips) {
   const float* from = b.data + k * b.rowStride + column * b.columnStride;
-  if (b.columnStride == 1) return packAlong<tileColumns>(from, b.rowStride, count, depth, strip);
-  packAcrossFast<tileColumns>(from, b.columnStride, count, depth, strip);
+  if (b.columnStride == 1) return packAlong<tileColumns>(from, b.rowStride, count, depth, strips);
+  packAcross<tileColumns>(from, b.columnStride, count, depth, strips);
 }
 
 template <int rows, int vectors>
@@ -110,6 +113,7 @@ void tileOf(const float* __restrict a, const float* __restrict b, int64_t depth,
   F sums[rows][vectors];
   for (int i = 0; i < rows; i++) {
     for (int j = 0; j < vectors; j++) sums[i][j] = all(0);
+    __builtin_prefetch(c + i * cStride, 1);
   }
   for (int64_t k = 0; k < depth; k++) {
     F row[vectors];
@@ -178,6 +182,6 @@ void roundToBf16(float* x, int64_t count) {
 }  // namespace
 
 extern const GemmF32Kernels gemmF32Kernels;
-const GemmF32Kernels gemmF32Kernels = {tileRows, tileColumns, packA, packB, tile, roundToBf16};
+const GemmF32Kernels gemmF32Kernels = {tileRows, tileColumns, tileDepth, keepsB, packA, packB, tile, roundToBf16};
 
 }  // namespace kvfold::KVFOLD_ISA

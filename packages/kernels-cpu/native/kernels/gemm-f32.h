@@ -16,12 +16,22 @@ struct GemmF32Kernels {
   /** Rows of a strip of A, and columns of a strip of B: the register tile. */
   int rows;
   int columns;
+  /** Greatest depth of a strip, `deepestStrip` or less; longer sums are cut there, whatever else is cut. */
+  int depth;
+  /**
+   * True where a strip of B stays in the first-level cache while strips of A stream past it, which are narrower; false where
+   * it is too large and a strip of A stays.
+   */
+  bool keepsB;
 
-  /** Packs A's rows `[row, row + count)`, count <= rows, and `depth` columns from `k`; absent rows become 0. */
-  void (*packA)(const MatrixF32& a, int64_t row, int64_t count, int64_t k, int64_t depth, float* strip);
+  /**
+   * Packs A's rows `[row, row + count)` and `depth` columns from `k` into strips one after the other; rows that the last one
+   * lacks become 0.
+   */
+  void (*packA)(const MatrixF32& a, int64_t row, int64_t count, int64_t k, int64_t depth, float* strips);
 
-  /** Packs B's columns `[column, column + count)`, count <= columns, and `depth` rows from `k`; absent columns become 0. */
-  void (*packB)(const MatrixF32& b, int64_t k, int64_t depth, int64_t column, int64_t count, float* strip);
+  /** Packs B's columns `[column, column + count)` and `depth` rows from `k`, likewise. */
+  void (*packB)(const MatrixF32& b, int64_t k, int64_t depth, int64_t column, int64_t count, float* strips);
 
   /**
    * One register tile: `c[i][j] (+)= sum over k of a[k][i] b[k][j]` for `rowCount <= rows`, `columnCount <= columns`, with

@@ -12,13 +12,14 @@
 namespace kvfold {
 namespace {
 
-// A strip of A of this depth (14 x 384 floats, 21 KB) stays in the first-level cache while strips of B stream past it.
-constexpr int64_t blockDepth = gemmBlockDepth;
-// Packed copies of one block: A up to 3 MB in all, B up to 6 MB.
-constexpr int64_t blockRows = 2016;
+// Packed strips of A that are used together stay in the second-level cache, which has 512 KB or more.
+constexpr int64_t chunkBytes = 288 << 10;
+// Packed B: at most 6 MB.
 constexpr int64_t blockColumns = 4096;
-// One piece of work: this many columns of packed B (at most 1 MB) are used by several strips of A from the second level.
+// Columns of B that stay in the second level where a strip of A is kept in the first (at most 768 KB; it has 1 MB or more then).
 constexpr int64_t pieceColumns = 512;
+// Strips that one thread packs together: their parts of a row lie side by side.
+constexpr int64_t stripsAtOnce = 8;
 // Products with fewer multiplications are done at once by the calling thread.
 constexpr int64_t smallProduct = 32 * 32 * 32;
 
@@ -26,7 +27,6 @@ std::atomic<MatmulPrecision> precision{MatmulPrecision::float32};
 
 bool roundsOperands() { return precision.load(std::memory_order_relaxed) == MatmulPrecision::bf16; }
 
-int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /** The operands of a product, and whether they are rounded to bfloat16. */
@@ -34,107 +34,135 @@ struct Operands {
   const MatrixF32& a;
   const StripSource& b;
   bool round;
+  /** 1 where the calling thread does it alone. */
+  int threads;
 };
 
+/** One part of the depth and of the columns. */
 struct Block {
   const GemmF32Kernels& kernels;
   const Operands& operands;
-  int64_t row, rows, column, columns, k, depth;
-  float* packedA;
-  float* packedB;
+  float* c;
+  int64_t m, n, column, columns, k, depth;
 
-  int64_t stripsA() const { return (rows + kernels.rows - 1) / kernels.rows; }
+  /** `work(begin, end)` on parts of `[0, count)`. */
+  template <class Work>
+  void share(int64_t count, Work&& work) const {
+    if (operands.threads == 1) {
+      work(int64_t{0}, count);
+    } else {
+      parallelFor(count, 1, [&](int64_t begin, int64_t end) { work(begin, end); });
+    }
+  }
+
+  int64_t stripsA() const { return (m + kernels.rows - 1) / kernels.rows; }
   int64_t stripsB() const { return (columns + kernels.columns - 1) / kernels.columns; }
-  float* stripA(int64_t i) const { return packedA + i * kernels.rows * depth; }
-  float* stripB(int64_t j) const { return packedB + j * kernels.columns * depth; }
+  int64_t sizeA() const { return kernels.rows * depth; }
+  int64_t sizeB() const { return kernels.columns * depth; }
 
-  void packStripA(int64_t i) const {
-    const int64_t first = i * kernels.rows;
-    kernels.packA(operands.a, row + first, smaller(kernels.rows, rows - first), k, depth, stripA(i));
-    if (operands.round) kernels.roundToBf16(stripA(i), kernels.rows * depth);
+  void packA(int64_t begin, int64_t end, float* strips) const {
+    for (int64_t i = begin; i < end; i += stripsAtOnce) {
+      const int64_t first = i * kernels.rows, last = smaller(smaller(i + stripsAtOnce, end) * kernels.rows, m);
+      kernels.packA(operands.a, first, last - first, k, depth, strips + (i - begin) * sizeA());
+    }
+    if (operands.round) kernels.roundToBf16(strips, (end - begin) * sizeA());
   }
-  void packStripB(int64_t j) const {
-    const int64_t first = j * kernels.columns;
+  void packB(int64_t begin, int64_t end, float* strips) const {
     const StripSource& b = operands.b;
-    b.pack(b.context, kernels, k, depth, column + first, smaller(kernels.columns, columns - first), stripB(j));
-    if (operands.round) kernels.roundToBf16(stripB(j), kernels.columns * depth);
+    for (int64_t j = begin; j < end; j += stripsAtOnce) {
+      const int64_t first = j * kernels.columns, last = smaller(smaller(j + stripsAtOnce, end) * kernels.columns, columns);
+      b.pack(b.context, kernels, k, depth, column + first, last - first, strips + (j - begin) * sizeB());
+    }
+    if (operands.round) kernels.roundToBf16(strips, (end - begin) * sizeB());
   }
-  /** Tiles of one strip of A against the strips `[begin, end)` of B. */
-  void multiply(int64_t i, int64_t begin, int64_t end, float* c, int64_t stride) const {
-    const int64_t top = i * kernels.rows;
-    for (int64_t j = begin; j < end; j++) {
-      const int64_t left = j * kernels.columns;
-      kernels.tile(stripA(i), stripB(j), depth, c + (row + top) * stride + column + left, stride,
-                   smaller(kernels.rows, rows - top), smaller(kernels.columns, columns - left), k > 0);
+
+  void tile(int64_t i, int64_t j, const float* stripA, const float* stripB) const {
+    const int64_t top = i * kernels.rows, left = j * kernels.columns;
+    kernels.tile(stripA, stripB, depth, c + top * n + column + left, n, smaller(kernels.rows, m - top),
+                 smaller(kernels.columns, columns - left), k > 0);
+  }
+  /** Strips `[i, iEnd)` of A, packed, by strips `[j, jEnd)` of B, packed. */
+  void multiply(int64_t i, int64_t iEnd, const float* a, int64_t j, int64_t jEnd, const float* b) const {
+    if (kernels.keepsB) {
+      for (int64_t s = j; s < jEnd; s++) {
+        for (int64_t r = i; r < iEnd; r++) tile(r, s, a + (r - i) * sizeA(), b + (s - j) * sizeB());
+      }
+      return;
+    }
+    const int64_t each = pieceColumns / kernels.columns;
+    for (int64_t from = j; from < jEnd; from += each) {
+      for (int64_t r = i; r < iEnd; r++) {
+        for (int64_t s = from; s < smaller(from + each, jEnd); s++) tile(r, s, a + (r - i) * sizeA(), b + (s - j) * sizeB());
+      }
     }
   }
 };
 
-int64_t packedBytes(const GemmF32Kernels& kernels, int64_t m, int64_t n, int64_t k) {
-  const int64_t depth = smaller(k, blockDepth);
-  return (roundUp(smaller(m, blockRows), kernels.rows) + roundUp(smaller(n, blockColumns), kernels.columns)) * depth * 4;
+int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/** Few rows: A is packed once, each thread packs the strips of B that it multiplies. @returns false without memory */
+bool multiplyByColumns(const Block& block) {
+  const int64_t stripsA = block.stripsA();
+  const Scratch packed(stripsA * block.sizeA() * 4);
+  if (!packed.ok()) return false;
+  float* a = packed.as<float>();
+  block.share(divideUp(stripsA, stripsAtOnce), [&](int64_t begin, int64_t end) {
+    block.packA(begin * stripsAtOnce, smaller(end * stripsAtOnce, stripsA), a + begin * stripsAtOnce * block.sizeA());
+  });
+  bool ok = true;
+  block.share(block.stripsB(), [&](int64_t begin, int64_t end) {
+    const Scratch own(block.sizeB() * 4);
+    if (!own.ok()) return __atomic_store_n(&ok, false, __ATOMIC_RELAXED);
+    for (int64_t j = begin; j < end; j++) {
+      block.packB(j, j + 1, own.as<float>());
+      block.multiply(0, stripsA, a, j, j + 1, own.as<float>());
+    }
+  });
+  return ok;
 }
 
-/** Visits the blocks of a product; for each output block the depth is cut in the same way whatever the threads. */
-template <class Visit>
-void eachBlock(const GemmF32Kernels& kernels, const Operands& operands, int64_t m, int64_t n, int64_t k, float* packed,
-               Visit&& visit) {
+/** Many rows: B is packed once, each thread packs the strips of A that it multiplies. @returns false without memory */
+bool multiplyByRows(const Block& block) {
+  const int64_t stripsA = block.stripsA(), stripsB = block.stripsB();
+  const Scratch packed(stripsB * block.sizeB() * 4);
+  if (!packed.ok()) return false;
+  float* b = packed.as<float>();
+  block.share(divideUp(stripsB, stripsAtOnce), [&](int64_t begin, int64_t end) {
+    block.packB(begin * stripsAtOnce, smaller(end * stripsAtOnce, stripsB), b + begin * stripsAtOnce * block.sizeB());
+  });
+  // as many chunks for each thread, four or more
+  const int64_t most = chunkBytes / (block.sizeA() * 4), threads = block.operands.threads;
+  const int64_t rounds = divideUp(stripsA, most * threads);
+  const int64_t each = divideUp(stripsA, threads * (rounds < 4 ? 4 : rounds));
+  bool ok = true;
+  block.share(divideUp(stripsA, each), [&](int64_t begin, int64_t end) {
+    const Scratch own(each * block.sizeA() * 4);
+    if (!own.ok()) return __atomic_store_n(&ok, false, __ATOMIC_RELAXED);
+    for (int64_t i = begin * each; i < smaller(end * each, stripsA); i += each) {
+      const int64_t last = smaller(i + each, stripsA);
+      block.packA(i, last, own.as<float>());
+      block.multiply(i, last, own.as<float>(), 0, stripsB, b);
+    }
+  });
+  return ok;
+}
+
+/** For each part of the output the depth is cut in the same way whatever the threads. @returns false without memory */
+bool multiply(const GemmF32Kernels& kernels, const Operands& operands, float* c, int64_t m, int64_t n, int64_t k) {
   for (int64_t column = 0; column < n; column += blockColumns) {
     const int64_t columns = smaller(blockColumns, n - column);
-    for (int64_t at = 0; at < k; at += blockDepth) {
-      const int64_t depth = smaller(blockDepth, k - at);
-      for (int64_t row = 0; row < m; row += blockRows) {
-        const int64_t rows = smaller(blockRows, m - row);
-        float* packedA = packed + roundUp(columns, kernels.columns) * depth;
-        visit(Block{kernels, operands, row, rows, column, columns, at, depth, packedA, packed}, row == 0);
-      }
+    for (int64_t at = 0; at < k; at += kernels.depth) {
+      const Block block = {kernels, operands, c, m, n, column, columns, at, smaller(kernels.depth, k - at)};
+      const bool fewRows = block.stripsA() * block.sizeA() * 4 <= chunkBytes && block.stripsB() >= 4 * operands.threads;
+      if (!(fewRows ? multiplyByColumns(block) : multiplyByRows(block))) return false;
     }
   }
-}
-
-void multiplyAlone(const GemmF32Kernels& kernels, const Operands& operands, float* c, int64_t m, int64_t n, int64_t k,
-                   float* packed) {
-  eachBlock(kernels, operands, m, n, k, packed, [&](const Block& block, bool newB) {
-    if (newB) {
-      for (int64_t j = 0; j < block.stripsB(); j++) block.packStripB(j);
-    }
-    for (int64_t i = 0; i < block.stripsA(); i++) {
-      block.packStripA(i);
-      block.multiply(i, 0, block.stripsB(), c, n);
-    }
-  });
-}
-
-void multiplyTogether(const GemmF32Kernels& kernels, const Operands& operands, float* c, int64_t m, int64_t n, int64_t k,
-                      float* packed) {
-  eachBlock(kernels, operands, m, n, k, packed, [&](const Block& block, bool newB) {
-    const int64_t stripsA = block.stripsA();
-    const int64_t stripsB = block.stripsB();
-    const int64_t packB = newB ? stripsB : 0;
-    parallelFor(packB + stripsA, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        if (i < packB) {
-          block.packStripB(i);
-        } else {
-          block.packStripA(i - packB);
-        }
-      }
-    });
-    const int64_t stripsEach = pieceColumns / kernels.columns;
-    const int64_t groups = (stripsB + stripsEach - 1) / stripsEach;
-    // Neighbouring items share their part of B.
-    parallelFor(groups * stripsA, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t item = begin; item < end; item++) {
-        const int64_t first = item / stripsA * stripsEach;
-        block.multiply(item % stripsA, first, smaller(first + stripsEach, stripsB), c, n);
-      }
-    });
-  });
+  return true;
 }
 
 void packMatrix(const void* context, const GemmF32Kernels& kernels, int64_t k, int64_t depth, int64_t column,
-                int64_t count, float* strip) {
-  kernels.packB(*static_cast<const MatrixF32*>(context), k, depth, column, count, strip);
+                int64_t count, float* strips) {
+  kernels.packB(*static_cast<const MatrixF32*>(context), k, depth, column, count, strips);
 }
 
 MatrixF32 offsetBy(const MatrixF32& matrix, int64_t offset) {
@@ -170,10 +198,7 @@ TileOutcome multiplyOnTiles(const MatrixF32& a, const MatrixF32& b, float* c, in
 void setMatmulPrecision(MatmulPrecision chosen) { precision.store(chosen, std::memory_order_relaxed); }
 
 bool gemmF32From(const MatrixF32& a, const StripSource& b, float* c, int64_t m, int64_t n, int64_t k) {
-  const GemmF32Kernels& kernels = *kvfold::kernels().gemmF32;
-  Scratch packed(packedBytes(kernels, m, n, k));
-  if (packed.ok()) multiplyTogether(kernels, {a, b, false}, c, m, n, k, packed.as<float>());
-  return packed.ok();
+  return multiply(*kernels().gemmF32, {a, b, false, threadCount()}, c, m, n, k);
 }
 
 bool gemmF32(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_t n, int64_t k, int64_t batch,
@@ -185,26 +210,22 @@ bool gemmF32(const MatrixF32& a, const MatrixF32& b, float* c, int64_t m, int64_
   }
   if (m <= fewRowsLimit || n == 1) return skinnyBatch(a, b, c, m, n, k, batch, aStep, bStep);
   const GemmF32Kernels& kernels = *kvfold::kernels().gemmF32;
-  const int64_t bytes = packedBytes(kernels, m, n, k);
   const bool round = roundsOperands();
-  const auto multiply = [&](int64_t i, bool alone) {
+  const auto one = [&](int64_t i, int threads) {
     const MatrixF32 left = offsetBy(a, i * aStep), right = offsetBy(b, i * bStep);
     float* to = c + i * m * n;
     const TileOutcome outcome = multiplyOnTiles(left, right, to, m, n, k, round);
     if (outcome != TileOutcome::tooLarge) return outcome == TileOutcome::done;
-    const Scratch packed(bytes);
-    const auto product = alone ? multiplyAlone : multiplyTogether;
-    if (packed.ok()) product(kernels, {left, {packMatrix, &right}, round}, to, m, n, k, packed.as<float>());
-    return packed.ok();
+    return multiply(kernels, {left, {packMatrix, &right}, round, threads}, to, m, n, k);
   };
   bool ok = true;
   if (batch < 2 * threadCount() && m * n * k > smallProduct) {
-    for (int64_t i = 0; i < batch; i++) ok = multiply(i, false) && ok;
+    for (int64_t i = 0; i < batch; i++) ok = one(i, threadCount()) && ok;
     return ok;
   }
   parallelFor(batch, 1 + smallProduct / (m * n * k), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
-      if (!multiply(i, true)) __atomic_store_n(&ok, false, __ATOMIC_RELAXED);
+      if (!one(i, 1)) __atomic_store_n(&ok, false, __ATOMIC_RELAXED);
     }
   });
   return ok;

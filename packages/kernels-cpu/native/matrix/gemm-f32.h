@@ -6,18 +6,18 @@
 
 namespace kvfold {
 
-/** The right side of a product in another form than float32: packs a strip as `GemmF32Kernels::packB` does. */
+/** The right side of a product in another form than float32: packs strips as `GemmF32Kernels::packB` does. */
 struct StripSource {
   void (*pack)(const void* context, const GemmF32Kernels& kernels, int64_t k, int64_t depth, int64_t column,
-               int64_t count, float* strip);
+               int64_t count, float* strips);
   const void* context;
 };
 
 /** `c [m, n] = a [m, k] b [k, n]` with b from a source. @returns false when there is no memory */
 bool gemmF32From(const MatrixF32& a, const StripSource& b, float* c, int64_t m, int64_t n, int64_t k);
 
-/** Strips from a source are at most this deep, starting at multiples of it. */
-constexpr int64_t gemmBlockDepth = 384;
+/** Strips from a source are at most this deep; they start at multiples of 128. */
+constexpr int64_t deepestStrip = 384;
 
 /** What happens to the operands of `gemmF32`; sums are in float32 in any case. */
 enum class MatmulPrecision {

@@ -27,16 +27,19 @@ bool gemv(const PackedLinear& layer, const float* x, int64_t rows, float* y) {
 }
 
 void packWeights(const void* context, const GemmF32Kernels& gemm, int64_t k, int64_t depth, int64_t column,
-                 int64_t count, float* strip) {
+                 int64_t count, float* strips) {
   constexpr int64_t maximumColumns = 64;
-  alignas(64) float rows[maximumColumns * gemmBlockDepth];
+  alignas(64) float rows[maximumColumns * deepestStrip];
   const PackedLinear& layer = *static_cast<const PackedLinear*>(context);
   const auto unpack = kernels().gemv->unpack[static_cast<int>(layer.format)];
   const int64_t rowBytes = rowBytesOf(layer.format, layer.inputs);
-  for (int64_t i = 0; i < count; i++) {
-    unpack(layer.weights + (column + i) * rowBytes, k, depth, rows + i * gemmBlockDepth);
+  for (int64_t first = 0; first < count; first += gemm.columns) {
+    const int64_t left = count - first, columns = left < gemm.columns ? left : gemm.columns;
+    for (int64_t i = 0; i < columns; i++) {
+      unpack(layer.weights + (column + first + i) * rowBytes, k, depth, rows + i * deepestStrip);
+    }
+    gemm.packB({rows, 1, deepestStrip}, 0, depth, 0, columns, strips + first * depth);
   }
-  gemm.packB({rows, 1, gemmBlockDepth}, 0, depth, 0, count, strip);
 }
 
 }  // namespace
