@@ -1,7 +1,7 @@
 import { chooseBackend } from "@kvfold/core";
 import { seeded } from "@kvfold/core/testing";
 import * as tf from "@tensorflow/tfjs-core";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { NativeBackend } from "./native-backend.js";
 
 beforeAll(async () => {
@@ -11,7 +11,11 @@ beforeAll(async () => {
 const backend = () => tf.backend() as NativeBackend;
 
 describe("the native backend", () => {
-  afterEach(() => expect(tf.memory().numTensors).toBe(0));
+  let before = 0;
+  beforeEach(() => {
+    before = tf.memory().numTensors;
+  });
+  afterEach(() => expect(tf.memory().numTensors).toBe(before));
 
   it("is chosen before the portable backends and says what it runs on", async () => {
     const choice = await chooseBackend();
