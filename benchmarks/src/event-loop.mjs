@@ -87,5 +87,8 @@ const result = {
 model.dispose();
 console.table({ idle, prefill, decoding, "decode steps": result.decodeStepMs });
 console.log(`${decoding.over} of ${decoding.count} gaps during decoding were longer than ${limitMs} ms.`);
-writeFileSync(new URL("../results/event-loop.json", import.meta.url), `${JSON.stringify(result, null, 2)}\n`);
+writeFileSync(
+  new URL(`../results/event-loop-${kernels.instructionSet}.json`, import.meta.url),
+  `${JSON.stringify(result, null, 2)}\n`,
+);
 if (decoding.p99 > limitMs) process.exitCode = 1;

@@ -1,11 +1,12 @@
 // What merging is worth: decoding under DMC beside the full cache on the native backend, each policy's step in turn.
-//   npm run bench:policies            writes results/policies.json
+//   npm run bench:policies [-- --activations int8]    writes results/policies-SET.json, SET the instruction set
 // For each weight format and storage of the cache at depth 8,000: speed against the full cache, beside the bound that
 // bytes allow, (weights + full cache) / (weights + live bytes). Then DMC that never merges against the full cache, and the
 // bundled model at a depth of 16,384, beyond its trained context: bytes and times count there, the text is meaningless.
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { chooseBackend } from "@kvfold/core";
 import { parsePolicy } from "@kvfold/kv-cache";
 import { loadLocalModel, modelPolicies } from "@kvfold/models";
@@ -20,8 +21,10 @@ const rounds = 5;
 const steps = 48;
 const chunk = 512;
 
+const { values: options } = parseArgs({ options: { activations: { type: "string", default: "float32" } } });
+const { activations } = options;
 const where = machine();
-const { detail } = await chooseBackend({ prefer: "native" });
+const { detail } = await chooseBackend({ prefer: "native", activations });
 const results = [];
 if (existsSync(smollm2)) {
   for (const weights of ["q4_1", "q8_0"]) {
@@ -33,8 +36,9 @@ if (existsSync(smollm2)) {
 } else console.log(`SmolLM2 is left out: there is no ${smollm2}; set KVFOLD_SHARED to the folder that has models/.`);
 for (const codec of ["f32", "bf16"])
   await compare({ path: demo, weights: "auto", codec, depth: 16384, specs: ["full", "dmc:force=8"] });
-const out = fileURLToPath(new URL("../results/policies.json", import.meta.url));
-writeFileSync(out, `${JSON.stringify({ ...where, backend: detail, rounds, steps, results }, null, 2)}\n`);
+const set = [detail.split(",")[0], ...(activations === "float32" ? [] : [activations])].join("-");
+const out = fileURLToPath(new URL(`../results/policies-${set}.json`, import.meta.url));
+writeFileSync(out, `${JSON.stringify({ ...where, backend: detail, activations, rounds, steps, results }, null, 2)}\n`);
 console.log(`written: ${out}`);
 
 /** All policies of one model, weights and cache, in turn. */
