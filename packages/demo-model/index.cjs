@@ -2,4 +2,5 @@ const { join } = require("node:path");
 
 exports.modelPath = join(__dirname, "model");
 exports.plainPath = join(__dirname, "plain");
+exports.controlPath = join(__dirname, "control");
 exports.pagePath = join(__dirname, "page.txt");

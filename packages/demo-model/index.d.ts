@@ -2,5 +2,7 @@
 export declare const modelPath: string;
 /** Folder of the plain model that it was retrofitted from, which keeps every token. */
 export declare const plainPath: string;
+/** Folder of the control: the plain model trained on with 7 million tokens of the same text, rates and recall tasks, without compression. */
+export declare const controlPath: string;
 /** A page of public-domain prose that the model has never seen: the first chapter of "Pride and Prejudice" (1813). */
 export declare const pagePath: string;
