@@ -4,8 +4,6 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const conditions = ["@kvfold/source", "module", "node", "development|production"];
 const folders = "{packages/*/{src,test,conformance},scripts,examples/*,benchmarks}";
-/** Its emulated driver is one for each process, as a real one is, and some tests lose the device: each file has a process. */
-const isolated = "packages/kernels-cuda/**";
 
 /** tfjs-node as `npm run test:tensorflow` unpacks it; the workspace itself does not install it. */
 const tfjsNode = fileURLToPath(new URL(".tools/tensorflow/node_modules/@tensorflow/tfjs-node", import.meta.url));
@@ -16,44 +14,31 @@ const filesOf: Record<string, string> = {
   tensorflow: "*.tensorflow.test.ts",
 };
 
-/**
- * Files that take long go first, so that no core is idle while the last of them runs; among them and among the others those
- * with a process of their own, for a shared process lives while the next file may share it.
- */
+/** Files that take long go first, so that no core is idle while the last of them runs. */
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const long = ({ moduleId }: TestSpecification) => /laws|store-ops|smollm2|packages\/cli\/test/.test(moduleId);
-    const place = (file: TestSpecification) => (long(file) ? 0 : 2) + (file.project.config.isolate ? 0 : 1);
-    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(long), ...sorted.filter((file) => !long(file))];
   }
 }
 
 // Modes: none = everything that needs no download, with samples of the large goldens;
 // `--mode goldens` = the golden tests with every case; `--mode laws` = the laws of the cache policies, on the emulated
 // GPU too; `--mode tensorflow` = the tests of a real libtensorflow.
-export default defineConfig(({ mode }) => {
-  const files = filesOf[mode] ?? "*.test.ts";
-  return {
-    resolve: { alias: mode === "tensorflow" ? { "@tensorflow/tfjs-node": tfjsNode } : {} },
-    ssr: { resolve: { conditions, externalConditions: ["@kvfold/source", "node"] } },
-    test: {
-      exclude: [...configDefaults.exclude, ...(mode === "tensorflow" ? [] : ["**/*.tensorflow.test.ts"])],
-      pool: "forks",
-      // Most files share processes, which saves loading TensorFlow.js and the packages for each of them.
-      projects: [
-        {
-          extends: true,
-          test: { name: "packages", isolate: false, include: [`${folders}/**/${files}`], exclude: [isolated] },
-        },
-        { extends: true, test: { name: "kernels-cuda", include: [`packages/kernels-cuda/**/${files}`] } },
-      ],
-      sequence: { sequencer: LongFirst },
-      // a loaded machine must not turn a right answer into a failure; what hangs still ends
-      testTimeout: 120_000,
-      hookTimeout: 120_000,
-      maxWorkers: "100%", // by default one core is left idle, half of a machine with two
-      // The cpu backend's greeting, once per test file.
-      onConsoleLog: (log) => !log.includes("Hi, looks like you are running TensorFlow.js in Node.js"),
-    },
-  };
-});
+export default defineConfig(({ mode }) => ({
+  resolve: { alias: mode === "tensorflow" ? { "@tensorflow/tfjs-node": tfjsNode } : {} },
+  ssr: { resolve: { conditions, externalConditions: ["@kvfold/source", "node"] } },
+  test: {
+    include: [`${folders}/**/${filesOf[mode] ?? "*.test.ts"}`],
+    exclude: [...configDefaults.exclude, ...(mode === "tensorflow" ? [] : ["**/*.tensorflow.test.ts"])],
+    pool: "forks",
+    sequence: { sequencer: LongFirst },
+    // a loaded machine must not turn a right answer into a failure; what hangs still ends
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    maxWorkers: "100%", // by default one core is left idle, half of a machine with two
+    // The cpu backend's greeting, once per test file.
+    onConsoleLog: (log) => !log.includes("Hi, looks like you are running TensorFlow.js in Node.js"),
+  },
+}));
