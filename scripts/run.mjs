@@ -51,7 +51,7 @@ async function test() {
   });
   await Promise.all(inLanes);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const unit = spawnSync("pnpm", ["exec", "vitest", "run", ...reporters, ...rest], {
+  const unit = spawnSync("pnpm", ["exec", "vitest", "run", "--mode", "built", ...reporters, ...rest], {
     cwd: root,
     env,
     stdio: "inherit",

@@ -55,7 +55,7 @@ describe.skipIf(missing)(`SmolLM2-135M-Instruct${missing ? `: ${skipReason(missi
     golden?.close();
   });
 
-  describe.each(everything ? greedy : greedy.slice(0, 2))("%j", (prompt, { prompt_ids, tokens, margin }) => {
+  describe.each(everything ? greedy : greedy.slice(0, 1))("%j", (prompt, { prompt_ids, tokens, margin }) => {
     const name = `greedy${greedy.findIndex(([text]) => text === prompt)}`;
 
     it("tokenises the prompt", () => {
@@ -94,8 +94,11 @@ describe.skipIf(missing)(`SmolLM2-135M-Instruct${missing ? `: ${skipReason(missi
   const scored: Record<string, number[]> = {};
   it.each(everything ? windows : windows.slice(0, 1))("scores $text, window $window", async ({ text, window }) => {
     const size = perplexity[text]?.window_tokens as number;
-    const ids = (golden.read(`${text}.ids`) as Int32Array).subarray(window * size, (window + 1) * size);
-    const wanted = golden.readFloat32(`${text}.nll`).subarray(window * (size - 1), (window + 1) * (size - 1));
+    // what a token is scored does not depend on later ones
+    const read = everything ? size : 256;
+    const ids = (golden.read(`${text}.ids`) as Int32Array).subarray(window * size, window * size + read);
+    const first = window * (size - 1);
+    const wanted = golden.readFloat32(`${text}.nll`).subarray(first, first + read - 1);
     const found = await model.logLikelihood(ids);
     wanted.forEach((nll, i) => {
       expect(Math.abs(nll + (found[i] as number))).toBeLessThan(tolerance.nll);
@@ -114,7 +117,7 @@ describe.skipIf(missing)(`SmolLM2-135M-Instruct${missing ? `: ${skipReason(missi
 
   const mmlu = sharedPath("data/mmlu/test");
   if (!missing && mmlu === undefined) console.log(`MMLU questions skipped: ${skipReason("data/mmlu/test")}`);
-  it.skipIf(mmlu === undefined).each(everything ? questions : questions.slice(0, 16))(
+  it.skipIf(mmlu === undefined).each(everything ? questions : questions.slice(0, 6))(
     "MMLU: $subject, question $index",
     async (question) => {
       const prompt = mmluPrompt(mmlu as string, question);
