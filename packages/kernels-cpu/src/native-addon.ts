@@ -57,7 +57,14 @@ export interface RecordingEntries {
   recordBegin(): void;
   /** Undefined when it is not to be kept, or a call of it was of a kind that cannot be replayed. */
   recordEnd(keep: boolean): RecordingHandle | undefined;
-  recordReplay(recording: RecordingHandle): void;
+  /** Calls from now on are not recorded, until {@link recordResume} is given the result. */
+  recordPause(): RecordingHandle;
+  recordResume(recording: RecordingHandle): void;
+  /**
+   * Runs calls from the one with number `first` on, until `milliseconds` have passed.
+   * @returns the number of the next call; 0 when all are done
+   */
+  recordReplay(recording: RecordingHandle, first: number, milliseconds: number): number;
   recordDispose(recording: RecordingHandle): void;
 }
 

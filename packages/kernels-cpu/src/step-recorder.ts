@@ -63,6 +63,16 @@ export class NativeStepRecorder implements StepRecorder {
     recorded.dispose();
   }
 
+  pause(): () => void {
+    const now = this.#now;
+    const handle = this.#addon.recordPause();
+    this.#now = undefined;
+    return () => {
+      this.#addon.recordResume(handle);
+      this.#now = now;
+    };
+  }
+
   refuse(reason: string): void {
     if (this.#now) this.#now.refusal ??= reason;
   }
@@ -144,6 +154,21 @@ class Recorded implements RecordedStep {
   }
 
   replay(step: Step): boolean {
+    this.#addon.recordReplay(this.#prepared(step), 0, Number.POSITIVE_INFINITY);
+    return true;
+  }
+
+  *replayInParts(step: Step, milliseconds: number): Generator<void, boolean> {
+    const handle = this.#prepared(step);
+    for (let next = 0; ; ) {
+      next = this.#addon.recordReplay(handle, next, milliseconds);
+      if (next === 0) return true;
+      yield;
+    }
+  }
+
+  /** Fills the memory that the step's values are read from. */
+  #prepared(step: Step): RecordingHandle {
     if (this.handle === undefined || this.#disposed) throw new RangeError("this recording was disposed of");
     this.#numbers?.set([...step.rows, ...step.lengths, ...step.starts]);
     for (const { memory, of } of this.#angles.values()) {
@@ -152,8 +177,7 @@ class Recorded implements RecordedStep {
       memory.sin.set(sin);
     }
     for (const { values, fill } of this.inputs) values.set(fill(step));
-    this.#addon.recordReplay(this.handle);
-    return true;
+    return this.handle;
   }
 
   dispose(): void {

@@ -1,7 +1,7 @@
 // Decoding steps that are replayed give the bits of steps that are not.
 import { join } from "node:path";
 import { repositoryRoot } from "@kvfold/core/testing";
-import { type CachePolicy, type KvCache, parsePolicy, uniformPolicy } from "@kvfold/kv-cache";
+import { type CachePolicy, type KvCache, parsePolicy, type RecordedStep, uniformPolicy } from "@kvfold/kv-cache";
 import { type LanguageModel, loadLocalModel, modelPolicies } from "@kvfold/models";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -79,6 +79,66 @@ describe("a recorded decoding step", () => {
       plain.dispose();
     },
   );
+
+  it.each(["full", "dmc:force=4"])("%s: replayed a call at a time, it gives the same bits", (spec) => {
+    const [inParts, plain] = caches(policyOf(spec), 2) as [KvCache, KvCache];
+    for (let i = 0; i < 3; i++) expect(decode(inParts, [token(i)])).toEqual(plainly(plain, [token(i)]));
+    const { step: recorded } = stateOf(inParts) as { step: RecordedStep };
+    let parts = 0;
+    const replay = recorded.replay.bind(recorded);
+    recorded.replay = (step) => {
+      const replaying = recorded.replayInParts?.(step, 0) as Generator<void, boolean>;
+      for (;;) {
+        const part = replaying.next();
+        if (part.done) return part.value;
+        parts++;
+      }
+    };
+    for (let i = 3; i < 30; i++) expect(decode(inParts, [token(i)])).toEqual(plainly(plain, [token(i)]));
+    recorded.replay = replay;
+    // at least the norm with projections, the step of the cache, the output and the MLP, in each layer
+    expect(parts).toBeGreaterThan(27 * 4 * model.config.layers);
+    inParts.dispose();
+    plain.dispose();
+  });
+
+  it("is recorded with breaks, in which another cache's steps are recorded and replayed", () => {
+    const [one, two, ...plain] = caches(policyOf("dmc:force=4"), 4) as [KvCache, KvCache, KvCache, KvCache];
+    type InParts = { forwardParts(cache: KvCache, tokens: number[][], options: object, whole: boolean): Generator };
+    const decoder = model.decoder as unknown as InParts;
+    for (let i = 0; i < 12; i++) {
+      // the second is a step behind, so that a recording, replays and plain steps meet
+      const steps = [one, ...(i === 0 ? [] : [two])].map((cache) =>
+        decoder.forwardParts(cache, [[token(i)]], {}, false),
+      );
+      const logits: tf.Tensor[] = [];
+      while (logits.length < steps.length) {
+        for (const step of steps) {
+          const part = step.next();
+          if (part.done && part.value !== undefined) logits.push(part.value as tf.Tensor);
+        }
+      }
+      const [first] = plain as [KvCache, KvCache];
+      const found = logits.map((each) => each.dataSync());
+      expect(found).toContainEqual(plainly(first, [token(i)]));
+      if (i > 0) expect(found).toContainEqual(plainly(plain[1] as KvCache, [token(i)]));
+      tf.dispose(logits);
+    }
+    for (const cache of [one, two]) expect(stateOf(cache)).toMatchObject({ kind: "recorded" });
+    for (const cache of [one, two, ...plain]) cache.dispose();
+  });
+
+  it.each(["full", "h2o:budget=16"])("%s: forwardAsync gives the bits of forward", async (spec) => {
+    const [later, now] = caches(policyOf(spec), 2) as [KvCache, KvCache];
+    for (let i = 0; i < 12; i++) {
+      const logits = await model.forwardAsync(later, [[token(i)]]);
+      expect(logits.dataSync()).toEqual(plainly(now, [token(i)]));
+      logits.dispose();
+    }
+    expect(stateOf(later)).toMatchObject({ kind: spec === "full" ? "recorded" : "refused" });
+    later.dispose();
+    now.dispose();
+  });
 
   it.each(["h2o:budget=16", "tova:budget=16", "window:sinks=2,recent=12,positions=reindexed"])(
     "%s: is not replayed where a replay would not see what the policy sees",

@@ -184,6 +184,37 @@ describe("dispose", () => {
   });
 });
 
+describe("hold", () => {
+  it("keeps the cache for one step: what else would change it throws, and dispose waits", () => {
+    const before = tf.memory().numTensors;
+    const cache = tinyCache(full(), { rows: 2 });
+    read(cache, 5);
+    const release = cache.hold();
+    const uses = [
+      () => cache.hold(),
+      () => cache.fork(),
+      () => cache.crop(0),
+      () => cache.reset(),
+      () => cache.addRows(1),
+      () => cache.selectRows([0]),
+      () => cache.checkpoint(),
+      () => cache.snapshotLayers(),
+      () => cache.restoreLayers([], [0, 0]),
+    ];
+    for (const use of uses) expect(errorOf(use).code).toBe("cache-busy");
+    expect(cache.tokens).toEqual([5, 5]);
+    release();
+    cache.crop(3);
+    cache.hold()();
+    const last = cache.hold();
+    cache.dispose();
+    expect(errorOf(() => cache.layer(0)).code).toBe("cache-disposed");
+    expect(tf.memory().numTensors).toBeGreaterThan(before);
+    last();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
 describe("stats", () => {
   it("count tokens, entries, bytes and peaks, in all and for each layer", () => {
     using cache = tinyCache(small());

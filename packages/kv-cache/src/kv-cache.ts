@@ -39,6 +39,7 @@ export class KvCache {
   private checkpoints: Checkpoint[] = [];
   private attended = 0;
   private disposed = false;
+  private held = false;
   private readonly owned = new Map<object, { dispose(): void }>();
 
   constructor(options: KvCacheOptions) {
@@ -64,7 +65,7 @@ export class KvCache {
 
   /** The cache of layer i, for `attention`. */
   layer(i: number): LayerCache {
-    this.assertAlive();
+    this.checkAlive();
     const layer = this.layerCaches[i];
     if (!layer)
       throw new KvfoldError(
@@ -96,15 +97,41 @@ export class KvCache {
     return policy.coordinate === undefined && this.layerCaches.every((layer) => !layer.policy.traits.hostSync);
   }
 
+  /**
+   * Keeps the cache for a step that gives the event loop turns before it is done. Until the function that it returns is
+   * called, whatever else would change the cache is an error, and `dispose` waits with freeing.
+   *
+   * @throws KvfoldError `cache-busy` when another step is under way
+   */
+  hold(): () => void {
+    this.checkFree();
+    this.held = true;
+    return () => {
+      this.held = false;
+      if (this.disposed) this.free();
+    };
+  }
+
+  /** @throws KvfoldError `cache-busy` while a step is under way, see {@link hold}; `cache-disposed` */
+  checkFree(): void {
+    this.checkAlive();
+    if (this.held) {
+      throw new KvfoldError(
+        "cache-busy",
+        "A step on this cache is under way; await it first, or work on a fork() made before it began.",
+      );
+    }
+  }
+
   /** Notes a step that a recording carried out on all layers; `step.starts` as they were before it. */
   replayed(step: Step): void {
-    this.assertAlive();
+    this.checkAlive();
     for (const layer of this.layerCaches) layer.replayed(step);
   }
 
   /** What `owner` keeps for this cache, for example a recorded step. It is disposed of with the cache, or when replaced. */
   keep(owner: object, thing: { dispose(): void }): void {
-    this.assertAlive();
+    this.checkAlive();
     this.owned.get(owner)?.dispose();
     this.owned.set(owner, thing);
   }
@@ -133,7 +160,7 @@ export class KvCache {
 
   /** Remembers the present state, so that `crop` can return to it; costs the memory that later steps replace. */
   checkpoint(): void {
-    this.assertAlive();
+    this.checkFree();
     this.checkpoints.push({ tokens: this.tokens, layers: this.layerCaches.map((layer) => layer.snapshot()) });
   }
 
@@ -150,7 +177,7 @@ export class KvCache {
    * @throws KvfoldError `cache-crop` elsewhere; the message names the nearest restorable position
    */
   crop(n: number | readonly number[]): void {
-    this.assertAlive();
+    this.checkFree();
     const now = this.tokens;
     const target = now.map((count, row) => Math.min(count, typeof n === "number" ? n : (n[row] ?? count)));
     if (target.some((count) => !Number.isInteger(count) || count < 0)) {
@@ -179,7 +206,7 @@ export class KvCache {
 
   /** An independent copy. Memory is shared until one of the two writes; checkpoints are not copied. */
   fork(): KvCache {
-    this.assertAlive();
+    this.checkFree();
     const copy = new KvCache({ ...this.options, rows: this.rows });
     this.layerCaches.forEach((layer, i) => {
       const snapshot = layer.snapshot();
@@ -194,6 +221,7 @@ export class KvCache {
    * tensors stay the caller's.
    */
   restoreLayers(states: readonly StoreState[], tokens: readonly number[]): void {
+    this.checkFree();
     this.layerCaches.forEach((layer, i) => {
       layer.importState(states[i] as StoreState, tokens);
     });
@@ -201,7 +229,7 @@ export class KvCache {
 
   /** State of every layer as plain tensors, for files; the caller disposes them. */
   snapshotLayers(): StoreState[] {
-    this.assertAlive();
+    this.checkFree();
     return this.layerCaches.map((layer) => layer.exportState());
   }
 
@@ -212,7 +240,7 @@ export class KvCache {
 
   /** Tokens, entries, ratios and bytes: totals, per layer and per head. */
   stats(): CacheStats {
-    this.assertAlive();
+    this.checkAlive();
     return cacheStats(
       this.layerCaches.map((layer) => layer.stats()),
       this.liveBytes,
@@ -230,14 +258,11 @@ export class KvCache {
     return all;
   }
 
-  /** Frees everything; safe to call twice. */
+  /** Frees everything, at the end of a step that is under way; safe to call twice. */
   dispose(): void {
     if (this.disposed) return;
-    this.dropCheckpoints();
-    for (const thing of this.owned.values()) thing.dispose();
-    this.owned.clear();
-    for (const layer of this.layerCaches) layer.dispose();
     this.disposed = true;
+    if (!this.held) this.free();
   }
 
   [Symbol.dispose](): void {
@@ -254,8 +279,15 @@ export class KvCache {
     });
   }
 
+  private free(): void {
+    this.dropCheckpoints();
+    for (const thing of this.owned.values()) thing.dispose();
+    this.owned.clear();
+    for (const layer of this.layerCaches) layer.dispose();
+  }
+
   private changeRows(change: () => void): void {
-    this.assertAlive();
+    this.checkFree();
     this.dropCheckpoints();
     change();
   }
@@ -276,7 +308,8 @@ export class KvCache {
     return `Policy '${this.options.policy.name}' cannot return to position ${show(target)}: what it merged or dropped is gone. The nearest restorable position is ${show(nearest)}; call checkpoint() where you will want to return.`;
   }
 
-  private assertAlive(): void {
+  /** @throws KvfoldError `cache-disposed` after {@link dispose} */
+  checkAlive(): void {
     if (this.disposed) throw new KvfoldError("cache-disposed", "This cache was disposed; make a new one.");
   }
 }

@@ -18,6 +18,11 @@ export interface StepRecorder {
   end(): RecordedStep | Unrecorded;
   /** Ends the recording and forgets it, when the step failed. */
   cancel(): void;
+  /**
+   * While recording: what is computed is no longer recorded, until the function that it returns is called; for a turn of the
+   * event loop, in which others compute. Absent where a step must be recorded without a break.
+   */
+  pause?(): () => void;
   /** While recording: something was used that a replay does not see; `reason` is a sentence's end. */
   refuse(reason: string): void;
   /** While recording: a tensor of the step whose values a replay computes again. */
@@ -40,6 +45,11 @@ export interface RecordedStep {
    * @throws RangeError when memory is short or something of it was disposed of
    */
   replay(step: Step): boolean;
+  /**
+   * As {@link replay}, and stops wherever a part has taken `milliseconds`, so that the event loop may have a turn; the cache
+   * must be held until it is done. Absent where a replay does not keep the processor busy.
+   */
+  replayInParts?(step: Step, milliseconds: number): Generator<void, boolean>;
   dispose(): void;
 }
 

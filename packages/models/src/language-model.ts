@@ -53,6 +53,11 @@ export class LanguageModel {
     return this.decoder.forward(cache, tokens, options);
   }
 
+  /** See {@link Decoder.forwardAsync}. */
+  forwardAsync(cache: KvCache, tokens: readonly ArrayLike<number>[], options?: ForwardOptions): Promise<tf.Tensor> {
+    return this.decoder.forwardAsync(cache, tokens, options);
+  }
+
   /**
    * Log-probability of each token given those before it, in nats, scored through the cache.
    *
@@ -75,7 +80,7 @@ export class LanguageModel {
       for (let start = 0; start < ids.length; start += chunk) {
         const part = ids.subarray(start, Math.min(start + chunk, ids.length));
         const labels = ids.subarray(start + 1, start + 1 + part.length);
-        const hidden = this.decoder.hidden(cache, [part]);
+        const hidden = await this.decoder.hiddenAsync(cache, [part]);
         await this.scoreChunk(hidden, labels, scores.subarray(start));
         hidden.dispose();
       }
@@ -92,8 +97,7 @@ export class LanguageModel {
 
   /** Frees the weights and closes files. Caches are their makers'. */
   dispose(): void {
-    this.decoder.dispose();
-    this.release();
+    this.decoder.dispose(this.release);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,7 @@
 #include "recorder.h"
 
+#include <time.h>
+
 #include <cstring>
 
 #include "memory-pool.h"
@@ -9,6 +11,12 @@ namespace {
 
 thread_local Recording* active = nullptr;
 thread_local RecordedCalls calls;
+
+double now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) * 1e-6;
+}
 
 }  // namespace
 
@@ -25,18 +33,22 @@ bool Recording::add(bool (*run)(const void*), const void* state, int64_t bytes) 
   return false;
 }
 
-bool Recording::replay() const {
-  for (int64_t i = 0; i < calls_.size(); i++) {
-    if (!calls_[i].run(calls_[i].state)) return false;
+int64_t Recording::replay(int64_t first, double milliseconds) const {
+  const double until = now() + milliseconds;
+  int64_t next = first;
+  while (next < calls_.size()) {
+    if (!calls_[next].run(calls_[next].state)) return -1;
+    next++;
+    if (now() >= until) break;
   }
-  return true;
+  return next;
 }
 
 Recording* activeRecording() { return active; }
 
-void setActiveRecording(Recording* recording) {
+void setActiveRecording(Recording* recording, RecordedCalls made) {
   active = recording;
-  calls = {};
+  calls = made;
 }
 
 RecordedCalls& recordedCalls() { return calls; }

@@ -22,24 +22,29 @@ class Recording {
 
   /** @returns false when there is no memory */
   bool add(bool (*run)(const void*), const void* state, int64_t bytes);
-  /** Runs all calls in order. @returns false at the first that fails */
-  bool replay() const;
+  /**
+   * Runs the calls in order, from `first` on, until `milliseconds` have passed: one call at least.
+   * @returns the number of the next call, `size()` when all are done; -1 when one failed
+   */
+  int64_t replay(int64_t first, double milliseconds) const;
   int64_t size() const { return calls_.size(); }
 
  private:
   Growable<Call> calls_;
 };
 
-/** The recording that this thread is making; null when it makes none. */
-Recording* activeRecording();
-void setActiveRecording(Recording* recording);
-
-/** Calls of the addon that this thread has made since a recording began, and how many of them it holds. */
+/** Calls of the addon that a thread has made while it recorded, and how many of them the recording holds. */
 struct RecordedCalls {
   int64_t made = 0;
   int64_t held = 0;
 };
+
+/** The recording that this thread is making; null when it makes none. */
+Recording* activeRecording();
+/** Calls of the recording that this thread is making. */
 RecordedCalls& recordedCalls();
+/** Begins or ends a recording, or goes on with one that has these calls. */
+void setActiveRecording(Recording* recording, RecordedCalls calls = {});
 
 /**
  * Runs `work`, a callable without arguments that gives false when it fails, and adds it to the recording if there is one.

@@ -95,15 +95,35 @@ void testRecording() {
   setActiveRecording(nullptr);
   check(recording.size() == 1 && recordedCalls().held == 0, "one call is held");
   numbers.fill(x);
-  check(packedLinear(layer, x.data(), 1, wanted.data()) && recording.replay(), "is replayed");
+  check(packedLinear(layer, x.data(), 1, wanted.data()) && recording.replay(0, INFINITY) == 1, "is replayed");
   check(furthest(wanted, y) == 0, "on what the memory holds then");
   check(perform([=] { return false; }) == false && recording.size() == 1, "nothing is recorded any more");
+  Recording paused;
+  setActiveRecording(&paused);
+  perform([=] { return true; });
+  const RecordedCalls calls = recordedCalls();
+  setActiveRecording(nullptr);
+  perform([=] { return true; });
+  setActiveRecording(&paused, calls);
+  perform([=] { return true; });
+  check(recordedCalls().held == 2 && paused.size() == 2, "what runs in a pause is not recorded");
+  setActiveRecording(nullptr);
   Recording failing;
   setActiveRecording(&failing);
   perform([=] { return true; });
   perform([=] { return false; });
   setActiveRecording(nullptr);
-  check(!failing.replay(), "a call that fails ends the replay");
+  check(failing.replay(0, INFINITY) == -1, "a call that fails ends the replay");
+  Recording counting;
+  int64_t done = 0;
+  int64_t* count = &done;
+  setActiveRecording(&counting);
+  for (int i = 0; i < 3; i++) perform([=] { return ++*count > 0; });
+  setActiveRecording(nullptr);
+  done = 0;
+  check(counting.replay(0, 0) == 1 && done == 1, "a part without time is one call");
+  check(counting.replay(1, INFINITY) == 3 && done == 3, "the next part goes on from there");
+  check(counting.replay(3, INFINITY) == 3 && done == 3, "behind the last there is nothing");
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
 import { type KvCache, type RecordedStep, type Step, type StepRecorder, stepRecorder } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
+import { atOnce, type Parts, turnMs } from "./parts.js";
 
 /** What a {@link DecodeRecording} needs of its decoder. */
 export interface RecordableDecoder {
   /** Rows of the embedding table, `[ids.length, hidden]`, scaled. */
   embed(ids: Int32Array): Float32Array;
   /** One token for each row of the step through all layers and the head: `[rows, hidden]` to `[rows, vocab]`. */
-  decode(x: tf.Tensor2D, cache: KvCache, step: Step): tf.Tensor2D;
+  decode(x: tf.Tensor2D, cache: KvCache, step: Step): Parts<tf.Tensor2D>;
 }
 
 type State =
@@ -47,12 +48,16 @@ export class DecodeRecording {
     return made;
   }
 
-  /** @returns logits `[rows, vocab]` */
-  run(ids: Int32Array<ArrayBuffer>, step: Step): tf.Tensor2D {
+  /**
+   * @param whole true when nobody waits for a turn of the event loop
+   * @returns logits `[rows, vocab]`
+   */
+  *run(ids: Int32Array<ArrayBuffer>, step: Step, whole: boolean): Parts<tf.Tensor2D> {
     this.ids = ids;
     if (this.state?.kind === "recorded") {
-      const { logits } = this.state;
-      if (this.state.step.replay(step)) {
+      const { logits, step: recorded } = this.state;
+      const parts = whole ? undefined : recorded.replayInParts?.(step, turnMs);
+      if (parts === undefined ? recorded.replay(step) : yield* parts) {
         this.cache.replayed(step);
         this.misses = 0;
         return copyOf(logits);
@@ -64,11 +69,16 @@ export class DecodeRecording {
           : { kind: "refused", reason: "memory of the cache moves all the time" };
     }
     const recorder = this.state?.kind === "seen" ? stepRecorder() : undefined;
-    if (recorder) return this.record(recorder, step);
+    if (recorder) return yield* this.record(recorder, step, whole);
     this.state ??= this.cache.recordable
       ? { kind: "seen" }
       : { kind: "refused", reason: "its policy reads tensors on the host" };
-    return tf.tidy(() => this.decoder.decode(this.input(), this.cache, step));
+    const x = this.input();
+    try {
+      return yield* this.decoder.decode(x, this.cache, step);
+    } finally {
+      x.dispose();
+    }
   }
 
   dispose(): void {
@@ -79,13 +89,16 @@ export class DecodeRecording {
     this.state = undefined;
   }
 
-  private record(recorder: StepRecorder, step: Step): tf.Tensor2D {
+  private *record(recorder: StepRecorder, step: Step, whole: boolean): Parts<tf.Tensor2D> {
     const x = tf.keep(this.input());
     let logits: tf.Tensor2D;
     recorder.begin();
     try {
       recorder.input(x, () => this.decoder.embed(this.ids));
-      logits = tf.tidy(() => tf.keep(this.decoder.decode(x, this.cache, step)));
+      const parts = this.decoder.decode(x, this.cache, step);
+      logits = tf.keep(
+        whole || !recorder.pause ? atOnce(parts) : yield* betweenPauses(parts, recorder.pause.bind(recorder)),
+      );
     } catch (error) {
       recorder.cancel();
       x.dispose();
@@ -108,6 +121,23 @@ export class DecodeRecording {
   private input(): tf.Tensor2D {
     const values = this.decoder.embed(this.ids);
     return tf.tensor2d(values, [this.ids.length, values.length / this.ids.length]);
+  }
+}
+
+/** The parts, recorded; what others compute between them is not. */
+function* betweenPauses<T>(parts: Parts<T>, pause: () => () => void): Parts<T> {
+  for (;;) {
+    const next = parts.next();
+    if (next.done) return next.value;
+    const resume = pause();
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      yield;
+    } catch (error) {
+      failure = { error };
+    }
+    resume();
+    if (failure) parts.throw(failure.error);
   }
 }
 

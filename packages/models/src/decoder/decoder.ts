@@ -1,5 +1,5 @@
 import { embedding, KvfoldError, linear, Rope, rmsNorm } from "@kvfold/core";
-import { type CachePolicy, KvCache, stepRecorder } from "@kvfold/kv-cache";
+import { type CachePolicy, KvCache, type Step, stepRecorder } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import { borrowedChannel } from "../config/borrowed-channel.js";
 import type { ModelConfig } from "../config/model-config.js";
@@ -7,6 +7,7 @@ import { DecodeRecording, type RecordableDecoder } from "./decode-recording.js";
 import { type DecoderLayerContext, decoderLayer } from "./decoder-layer.js";
 import type { DecoderWeights, EmbeddingRows } from "./decoder-weights.js";
 import { disposeDecoderWeights } from "./load-decoder-weights.js";
+import { atOnce, inTurns, type Parts } from "./parts.js";
 
 /** Options of {@link Decoder.forward}. */
 export interface ForwardOptions {
@@ -29,10 +30,12 @@ export class Decoder {
   private readonly ropeLocal: Rope | undefined;
   /** A recorded step has the addresses of the weights, which then are nobody's. */
   private disposed = false;
+  /** Steps under way that give the event loop turns. */
+  private running = 0;
+  private freed: () => void = () => undefined;
   private readonly recordable: RecordableDecoder = {
     embed: (ids) => this.embedded(this.weights.embedding as EmbeddingRows, ids),
-    decode: (x, cache, { rows, lengths, tokens }) =>
-      this.logits(this.throughLayers(x, cache, { rows, lengths, tokens, endOfPrefill: false })),
+    decode: (x, cache, step) => this.decodeParts(x, cache, step),
   };
 
   constructor(config: ModelConfig, weights: DecoderWeights) {
@@ -66,28 +69,94 @@ export class Decoder {
    * `decoder-disposed` after {@link dispose}
    */
   forward(cache: KvCache, tokens: readonly ArrayLike<number>[], options: ForwardOptions = {}): tf.Tensor {
-    const decoded = options.logits === "all" ? undefined : this.decodeStep(cache, tokens, options);
-    if (decoded) return decoded;
-    return tf.tidy(() => {
-      const hidden = this.hidden(cache, tokens, options);
-      const [rows, longest, width] = hidden.shape;
-      if (options.logits === "all") {
-        return tf.reshape(this.logits(tf.reshape(hidden, [rows * longest, width])), [
-          rows,
-          longest,
-          this.config.vocabSize,
-        ]);
-      }
-      const last = tokens.map((list, row) => row * longest + list.length - 1);
-      const flat = tf.reshape(hidden, [rows * longest, width]) as tf.Tensor2D;
-      return this.logits(
-        rows === 1 ? tf.slice(flat, [last[0] ?? 0, 0], [1, -1]) : (tf.gather(flat, last) as tf.Tensor2D),
-      );
-    });
+    cache.checkFree();
+    return tf.tidy(() => atOnce(this.forwardParts(cache, tokens, options, true)));
+  }
+
+  /**
+   * As {@link forward}, but the event loop has turns while it computes, between layers and within a recorded step, so that a
+   * server goes on answering. Until it is done the cache is held: what else would change it throws `cache-busy`. A cache or a
+   * decoder that is disposed of meanwhile is freed when this has ended, with an error.
+   */
+  forwardAsync(cache: KvCache, tokens: readonly ArrayLike<number>[], options: ForwardOptions = {}): Promise<tf.Tensor> {
+    return this.holding(cache, () => this.forwardParts(cache, tokens, options, false));
   }
 
   /** The residual stream after all layers, before the final norm, `[rows, tokens, hidden]`. */
   hidden(cache: KvCache, tokens: readonly ArrayLike<number>[], options: ForwardOptions = {}): tf.Tensor3D {
+    cache.checkFree();
+    return tf.tidy(() => atOnce(this.hiddenParts(cache, tokens, options)));
+  }
+
+  /** As {@link hidden}, with turns for the event loop as {@link forwardAsync} has them. */
+  hiddenAsync(
+    cache: KvCache,
+    tokens: readonly ArrayLike<number>[],
+    options: ForwardOptions = {},
+  ): Promise<tf.Tensor3D> {
+    return this.holding(cache, () => this.hiddenParts(cache, tokens, options));
+  }
+
+  private async holding<T>(cache: KvCache, parts: () => Parts<T>): Promise<T> {
+    const release = cache.hold();
+    const backend = tf.getBackend();
+    this.running++;
+    try {
+      return await inTurns(parts(), () => {
+        this.checkAlive();
+        cache.checkAlive();
+        if (tf.getBackend() !== backend) {
+          throw new KvfoldError(
+            "backend-changed",
+            `The backend '${tf.getBackend()}' was chosen while a step ran on '${backend}'; await the step first.`,
+          );
+        }
+      });
+    } finally {
+      release();
+      this.running--;
+      if (this.disposed) this.free();
+    }
+  }
+
+  private *forwardParts(
+    cache: KvCache,
+    tokens: readonly ArrayLike<number>[],
+    options: ForwardOptions,
+    whole: boolean,
+  ): Parts<tf.Tensor> {
+    const step = options.logits === "all" ? undefined : this.decodeStep(cache, tokens, options);
+    if (step) {
+      const ids = this.checkedIds(tokens, 1);
+      return yield* DecodeRecording.of(this.recordable, cache, step.rows).run(ids, step, whole);
+    }
+    const hidden = yield* this.hiddenParts(cache, tokens, options);
+    const [rows, longest, width] = hidden.shape;
+    const logits = tf.tidy(() => {
+      const flat = tf.reshape(hidden, [rows * longest, width]) as tf.Tensor2D;
+      if (options.logits === "all") return tf.reshape(this.logits(flat), [rows, longest, this.config.vocabSize]);
+      const last = tokens.map((list, row) => row * longest + list.length - 1);
+      return this.logits(
+        rows === 1 ? tf.slice(flat, [last[0] ?? 0, 0], [1, -1]) : (tf.gather(flat, last) as tf.Tensor2D),
+      );
+    });
+    hidden.dispose();
+    return logits;
+  }
+
+  private *decodeParts(x: tf.Tensor2D, cache: KvCache, { rows, lengths, tokens }: Step): Parts<tf.Tensor2D> {
+    const hidden = yield* this.throughLayers(x, cache, { rows, lengths, tokens, endOfPrefill: false });
+    const logits = this.logits(hidden);
+    hidden.dispose();
+    return logits;
+  }
+
+  private *hiddenParts(
+    cache: KvCache,
+    tokens: readonly ArrayLike<number>[],
+    options: ForwardOptions,
+  ): Parts<tf.Tensor3D> {
+    this.checkAlive();
     const { config } = this;
     const rows = options.rows ?? cache.tokens.map((_, row) => row);
     if (tokens.length !== rows.length || tokens.some((list) => list.length === 0)) {
@@ -98,48 +167,52 @@ export class Decoder {
     }
     const lengths = tokens.map((list) => list.length);
     const longest = Math.max(...lengths);
-    return tf.tidy(() => {
-      const call = { rows, lengths, tokens: longest, endOfPrefill: options.endOfPrefill ?? false };
-      const x = this.throughLayers(this.embed(tokens, longest), cache, call);
+    const call = { rows, lengths, tokens: longest, endOfPrefill: options.endOfPrefill ?? false };
+    const input = tf.tidy(() => this.embed(tokens, longest));
+    let x = input;
+    try {
+      x = yield* this.throughLayers(input, cache, call);
       return tf.reshape(x, [rows.length, longest, config.hiddenSize]);
-    });
+    } finally {
+      tf.dispose([input, x]);
+    }
   }
 
-  /** The residual stream `[rows * tokens, hidden]` behind all layers. */
-  private throughLayers(input: tf.Tensor2D, cache: KvCache, call: LayerCall): tf.Tensor2D {
+  /** The residual stream `[rows * tokens, hidden]` behind all layers, a part each; the input stays the caller's. */
+  private *throughLayers(input: tf.Tensor2D, cache: KvCache, call: LayerCall): Parts<tf.Tensor2D> {
     const { config } = this;
-    return config.perLayer.reduce((x, layer, i) => {
-      const weights = this.weights.layers[i];
-      if (!weights) throw new Error(`no weights for layer ${i}`);
-      const rope = layer.useRope ? (layer.ropeKind === "local" ? this.ropeLocal : this.rope) : undefined;
-      const context = {
-        config,
-        layer,
-        weights,
-        rope,
-        borrowed: borrowedChannel(config.retrofit, i, config.headDim),
-        ...call,
-      };
-      const next = decoderLayer(x, { ...context, cache: cache.layer(i) });
+    let x = input;
+    try {
+      for (const [i, layer] of config.perLayer.entries()) {
+        if (i > 0) yield;
+        const weights = this.weights.layers[i];
+        if (!weights) throw new Error(`no weights for layer ${i}`);
+        const rope = layer.useRope ? (layer.ropeKind === "local" ? this.ropeLocal : this.rope) : undefined;
+        const borrowed = borrowedChannel(config.retrofit, i, config.headDim);
+        const next = decoderLayer(x, { config, layer, weights, rope, borrowed, ...call, cache: cache.layer(i) });
+        if (x !== input) x.dispose();
+        x = next;
+      }
+      return x;
+    } catch (error) {
       if (x !== input) x.dispose();
-      return next;
-    }, input);
+      throw error;
+    }
   }
 
-  /** One token for each row, replayed where it can be; undefined for anything else. */
-  private decodeStep(
-    cache: KvCache,
-    tokens: readonly ArrayLike<number>[],
-    options: ForwardOptions,
-  ): tf.Tensor2D | undefined {
-    if (this.disposed) throw new KvfoldError("decoder-disposed", "This model was disposed; load it again.");
+  /** The step, when it is one token for each row and may be recorded; undefined for anything else. */
+  private decodeStep(cache: KvCache, tokens: readonly ArrayLike<number>[], options: ForwardOptions): Step | undefined {
+    this.checkAlive();
     const rows = options.rows ?? cache.tokens.map((_, row) => row);
     const table = this.weights.embedding;
     const fits = tokens.length === rows.length && tokens.every((list) => list.length === 1) && !options.endOfPrefill;
     if (!fits || table instanceof tf.Tensor || tf.engine().state.gradientDepth > 0 || !stepRecorder()) return undefined;
     const seen = cache.tokens;
-    const step = { rows, tokens: 1, lengths: rows.map(() => 1), starts: rows.map((row) => seen[row] ?? 0) };
-    return DecodeRecording.of(this.recordable, cache, rows).run(this.checkedIds(tokens, 1), step);
+    return { rows, tokens: 1, lengths: rows.map(() => 1), starts: rows.map((row) => seen[row] ?? 0) };
+  }
+
+  private checkAlive(): void {
+    if (this.disposed) throw new KvfoldError("decoder-disposed", "This model was disposed; load it again.");
   }
 
   /** Logits of a residual stream `[n, hidden]`: `[n, vocab]`. */
@@ -154,12 +227,24 @@ export class Decoder {
     });
   }
 
-  /** Frees weights and tables. Caches are their makers'. */
-  dispose(): void {
+  /**
+   * Frees weights and tables, at the end of a step that is under way. Caches are their makers'.
+   *
+   * @param freed called when that is done
+   */
+  dispose(freed: () => void = () => undefined): void {
+    if (this.disposed) return;
     this.disposed = true;
+    this.freed = freed;
+    this.free();
+  }
+
+  private free(): void {
+    if (this.running > 0) return;
     disposeDecoderWeights(this.weights);
     this.rope.dispose();
     this.ropeLocal?.dispose();
+    this.freed();
   }
 
   [Symbol.dispose](): void {

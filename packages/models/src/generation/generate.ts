@@ -25,7 +25,9 @@ interface Clock {
 
 /**
  * Generates text for one prompt or a batch. Prompts are prefilled one by one in chunks, rows decode together, and a row
- * that has ended costs nothing more. Between steps the event loop runs.
+ * that has ended costs nothing more. The event loop has turns between steps and, where a step or a chunk takes longer than some
+ * milliseconds, between its layers. The cache and the model may be disposed of meanwhile: the generation then ends with an
+ * error.
  *
  * @throws KvfoldError `generate-options`, `sampling-options` for options out of range, `generate-prompt` for empty prompts
  */
@@ -144,10 +146,10 @@ async function prefill(
     const part = prompt.subarray(start, start + chunk);
     const endOfPrefill = start + chunk >= prompt.length;
     if (endOfPrefill) {
-      const logits = model.forward(cache, [part], { rows: [row], endOfPrefill }) as tf.Tensor2D;
+      const logits = (await model.forwardAsync(cache, [part], { rows: [row], endOfPrefill })) as tf.Tensor2D;
       await take(logits, [state]);
       logits.dispose();
-    } else model.decoder.hidden(cache, [part], { rows: [row] }).dispose();
+    } else (await model.decoder.hiddenAsync(cache, [part], { rows: [row] })).dispose();
     await tf.nextFrame();
   }
   return true;
@@ -166,7 +168,7 @@ async function decode(
   const start = performance.now();
   const states = active.map((row) => rows[row] as RowState);
   const last = states.map(({ tokens }) => tokens.slice(-1));
-  const logits = model.forward(cache, last, { rows: active }) as tf.Tensor2D;
+  const logits = (await model.forwardAsync(cache, last, { rows: active })) as tf.Tensor2D;
   await take(logits, states);
   logits.dispose();
   clock.decodeMs += performance.now() - start;
