@@ -1,5 +1,5 @@
 // What a process holds while it decodes on the native backend: node memory.mjs [MODEL.gguf] [tokens]
-//   npm run bench:memory              writes results/memory.json
+//   npm run bench:memory              writes results/memory-SET.json, SET being the instruction set
 // 8,192 tokens under the full cache against file + cache + 200 MB, and 10,000 steps under a window, which must not grow.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -45,7 +45,7 @@ try {
     `window, 10,000 steps: ${(at2000 / MB).toFixed(1)} MB after 2,000, ${(now / MB).toFixed(1)} MB at the end`,
   );
   if (given === undefined && file !== undefined) {
-    const out = fileURLToPath(new URL("../results/memory.json", import.meta.url));
+    const out = fileURLToPath(new URL(`../results/memory-${detail.split(",")[0]}.json`, import.meta.url));
     writeFileSync(out, `${JSON.stringify(results, null, 2)}\n`);
     console.log(`written: ${out}`);
   }

@@ -54,16 +54,6 @@ const rampTo4 = {
   "method.temperature": 0.1 ** (6 / 7),
 };
 
-/** A ramp of its own for each ratio: what DMS evicts is not what it would have kept for a lower one. */
-const dms = (cr) => [
-  {
-    name: `ramp-dms-${cr}x`,
-    recipe: "dms",
-    set: { cr, steps: branchStep(cr), "method.stages.ramp": branchStep(cr) - blank, "distill.teacher": resolve(base) },
-  },
-  hardened(`dms-${cr}x`, cr, `ramp-dms-${cr}x`, 12, dmsMethod),
-];
-
 /** Pooled heads learn from the base as well, as all compressed models do. */
 const gqa = (ratio) => ({
   name: `gqa-${ratio}x`,
@@ -79,8 +69,9 @@ const all = [
   gqa(4),
   hardened("dmc-2x", 2, "ramp", 12),
   hardened("dmc-8x", 8, "ramp", 12),
-  ...dms(4),
-  ...dms(8),
+  { name: "ramp-dms", recipe: "dms", set: { "distill.teacher": resolve(base) } },
+  hardened("dms-4x", 4, "ramp-dms", 12, dmsMethod),
+  hardened("dms-8x", 8, "ramp-dms", 12, dmsMethod),
   gqa(2),
   gqa(8),
   { name: "ramp-b", recipe: "ramp", set: rampTo4 },

@@ -28,10 +28,10 @@ describe.skipIf(path === undefined)(
       for (const question of ["What is the capital of France?", "And of Italy?"]) {
         const before = session.cache.tokens[0] ?? 0;
         let answer = "";
-        for await (const text of session.reply(question, { maxTokens: 16 })) answer += text;
+        for await (const text of session.reply(question, { maxTokens: 8 })) answer += text;
         messages.push({ role: "user", content: question });
         const prompt = encodeChat(model.tokenizer, messages, { addGenerationPrompt: true });
-        const { rows } = await model.generate(prompt, { maxTokens: 16 }).result();
+        const { rows } = await model.generate(prompt, { maxTokens: 8 }).result();
         expect(answer).toBe(rows[0]?.text);
         messages.push({ role: "assistant", content: answer });
         expect(session.cache.tokens[0]).toBeLessThan(prompt.length + 16);
@@ -43,16 +43,16 @@ describe.skipIf(path === undefined)(
     it("keeps what was said when the caller stops listening", async () => {
       using session = new ChatSession(model, full(), { system: "Be brief." });
       let heard = "";
-      for await (const text of session.reply("What is the capital of France?", { maxTokens: 16 })) {
+      for await (const text of session.reply("What is the capital of France?", { maxTokens: 8 })) {
         heard += text;
         if (heard.length > 8) break;
       }
       expect(session.messages.map((message) => message.role)).toEqual(["system", "user", "assistant"]);
       expect(session.messages[2]?.content).toBe(heard);
       let answer = "";
-      for await (const text of session.reply("And of Italy?", { maxTokens: 12 })) answer += text;
+      for await (const text of session.reply("And of Italy?", { maxTokens: 6 })) answer += text;
       const prompt = encodeChat(model.tokenizer, session.messages.slice(0, 4), { addGenerationPrompt: true });
-      const { rows } = await model.generate(prompt, { maxTokens: 12 }).result();
+      const { rows } = await model.generate(prompt, { maxTokens: 6 }).result();
       expect(answer).toBe(rows[0]?.text);
     });
 
@@ -60,7 +60,7 @@ describe.skipIf(path === undefined)(
       "goes on under $name as if the whole conversation had been read at once",
       async (policy) => {
         using session = new ChatSession(model, policy);
-        for await (const _ of session.reply("Hello", { maxTokens: 12 }));
+        for await (const _ of session.reply("Hello", { maxTokens: 6 }));
         const before = session.cache.tokens[0] as number;
         let answer = "";
         const second = "Who are you?";

@@ -134,7 +134,7 @@ describe.skipIf(missing)(`SmolLM2-135M-Instruct${missing ? `: ${skipReason(missi
     },
   );
 
-  it.each(everything ? (["f32", "f16", "bf16"] as const) : (["f16"] as const))(
+  it.runIf(everything).each(["f32", "f16", "bf16"] as const)(
     "runs from the %s folder that convert makes of the GGUF",
     async (dtype) => {
       const out = mkdtempSync(join(tmpdir(), "kvfold-smollm2-"));
