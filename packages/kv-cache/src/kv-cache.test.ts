@@ -211,6 +211,8 @@ describe("hold", () => {
     expect(errorOf(() => cache.layer(0)).code).toBe("cache-disposed");
     expect(tf.memory().numTensors).toBeGreaterThan(before);
     last();
+    last();
+    release();
     expect(tf.memory().numTensors).toBe(before);
   });
 });

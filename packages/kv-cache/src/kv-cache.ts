@@ -106,7 +106,10 @@ export class KvCache {
   hold(): () => void {
     this.checkFree();
     this.held = true;
+    let open = true;
     return () => {
+      if (!open) return;
+      open = false;
       this.held = false;
       if (this.disposed) this.free();
     };

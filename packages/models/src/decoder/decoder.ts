@@ -32,7 +32,8 @@ export class Decoder {
   private disposed = false;
   /** Steps under way that give the event loop turns. */
   private running = 0;
-  private freed: () => void = () => undefined;
+  /** What is called when weights are freed, which is once. */
+  private whenFreed: (() => void) | undefined;
   private readonly recordable: RecordableDecoder = {
     embed: (ids) => this.embedded(this.weights.embedding as EmbeddingRows, ids),
     decode: (x, cache, step) => this.decodeParts(x, cache, step),
@@ -235,16 +236,18 @@ export class Decoder {
   dispose(freed: () => void = () => undefined): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.freed = freed;
+    this.whenFreed = freed;
     this.free();
   }
 
   private free(): void {
-    if (this.running > 0) return;
+    const freed = this.whenFreed;
+    if (this.running > 0 || freed === undefined) return;
+    this.whenFreed = undefined;
     disposeDecoderWeights(this.weights);
     this.rope.dispose();
     this.ropeLocal?.dispose();
-    this.freed();
+    freed();
   }
 
   [Symbol.dispose](): void {

@@ -81,6 +81,9 @@ it("ends with an error when the model is disposed of meanwhile, and frees it", a
   model.dispose();
   expect(tf.memory().numTensors).toBeGreaterThan(before);
   await expect(running).rejects.toMatchObject({ code: "decoder-disposed" });
+  // and freed once only, files included
+  await expect(model.forwardAsync(cache, [prompt])).rejects.toMatchObject({ code: "decoder-disposed" });
+  model.dispose();
 });
 
 it("ends with an error when another backend is chosen meanwhile", async () => {
