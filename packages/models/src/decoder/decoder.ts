@@ -109,14 +109,14 @@ export class Decoder {
         if (tf.getBackend() !== backend) {
           throw new KvfoldError(
             "backend-changed",
-            `The backend '${tf.getBackend()}' was chosen while a step ran on '${backend}'; await the step first.`,
+            `The backend '${tf.getBackend()}' was chosen while a step ran on '${backend}', whose cache now holds part of it: reset() the cache, and await steps first.`,
           );
         }
       });
     } finally {
       release();
       this.running--;
-      if (this.disposed) this.free();
+      this.freeWhenIdle();
     }
   }
 
@@ -237,10 +237,11 @@ export class Decoder {
     if (this.disposed) return;
     this.disposed = true;
     this.whenFreed = freed;
-    this.free();
+    this.freeWhenIdle();
   }
 
-  private free(): void {
+  /** Frees once what was disposed of, when no step is under way. */
+  private freeWhenIdle(): void {
     const freed = this.whenFreed;
     if (this.running > 0 || freed === undefined) return;
     this.whenFreed = undefined;
