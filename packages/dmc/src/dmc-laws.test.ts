@@ -1,6 +1,7 @@
+import { everyLaw } from "@kvfold/core/testing";
 import { describePolicies, type LawSubject, type PolicyRow } from "@kvfold/kv-cache/testing";
 import { backends } from "../test/backends.js";
-import { emulatedCuda, everyLaw, slowCuda } from "../test/emulated-cuda.js";
+import { emulatedCuda, slowCuda } from "../test/emulated-cuda.js";
 import { decisionLogits, mergeEdge } from "./decide.js";
 import { dmc } from "./dmc.js";
 import { type DmcOptions, resolveDmcOptions } from "./dmc-options.js";
@@ -42,7 +43,7 @@ function row(options: DmcOptions, on = backends): PolicyRow {
 }
 
 // the backend cpu is the slowest, and law 8 compares with it anyway
-const quick = everyLaw ? backends : backends.filter((name) => name !== "cpu");
+const quick = everyLaw(import.meta) ? backends : backends.filter((name) => name !== "cpu");
 // every kind of merging on the emulated device, each codec of it once
 const everywhere = [...quick, ...slowCuda];
 describePolicies([

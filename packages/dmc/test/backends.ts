@@ -1,6 +1,4 @@
-import { chooseBackend } from "@kvfold/core";
 import { backendOrNone } from "@kvfold/core/testing";
-import * as tf from "@tensorflow/tfjs-core";
 
 /** Sources of the native backend, which this package must not depend on: tests use it where it lies beside this package. */
 const nativeBackend = new URL("../../kernels-cpu/src/index.ts", import.meta.url).href;
@@ -16,9 +14,3 @@ export const backends: readonly string[] = [
     return probe().reason;
   })),
 ];
-
-/** Makes a backend of {@link backends} the current one. */
-export async function useBackend(name: string): Promise<void> {
-  if (tf.findBackendFactory(name) !== null) await tf.setBackend(name);
-  else await chooseBackend({ prefer: name });
-}

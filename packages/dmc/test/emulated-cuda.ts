@@ -1,4 +1,4 @@
-import { backendOrNone } from "@kvfold/core/testing";
+import { backendOrNone, everyLaw } from "@kvfold/core/testing";
 
 /** Test setup of the cuda backend, which this package must not depend on: tests use it where it lies beside this package. */
 const useEmulator = new URL("../../kernels-cuda/test/use-emulator.ts", import.meta.url).href;
@@ -9,8 +9,5 @@ export const emulatedCuda: readonly string[] = await backendOrNone("cuda", async
   return emulator === undefined ? "its emulated driver needs a C++ compiler" : undefined;
 });
 
-/** True in `npm run test:laws`; else laws are sampled on slow backends. */
-export const everyLaw = (import.meta as { env?: { MODE?: string } }).env?.MODE === "laws";
-
 /** {@link emulatedCuda} where every law is tried, else empty. */
-export const slowCuda: readonly string[] = everyLaw ? emulatedCuda : [];
+export const slowCuda: readonly string[] = everyLaw(import.meta) ? emulatedCuda : [];

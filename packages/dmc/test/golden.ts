@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openSafetensors, type SafetensorsFile } from "@kvfold/core";
-import { goldensPath } from "@kvfold/core/testing";
+import { goldensPath, useBackend } from "@kvfold/core/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { backends, useBackend } from "./backends.js";
+import { backends } from "./backends.js";
 import { gradientFraction, type Tolerance } from "./tolerances.js";
 
 /** One file of the golden set's `index.json`. */

@@ -10,12 +10,13 @@ import { print, printTable } from "../terminal/output.js";
 import { Progress } from "../terminal/progress.js";
 
 /**
- * The plain model under policies that need no training, and the model that was taught to merge. Budgets are small, so that
+ * The plain model under policies that need no training, and the models that were taught to merge and to evict. Budgets are small, so that
  * policies differ on a text of a page.
  */
 const SPECS = {
   "demo-plain": ["full", "window:sinks=4,recent=60", "h2o:budget=64", "tova:budget=64"],
   demo: ["dmc"],
+  "demo-dms": ["dms"],
 } as const;
 /** Paragraphs of the page that are the prompt: longer than the budgets. */
 const PROMPT_PARAGRAPHS = 5;
@@ -27,8 +28,8 @@ export function demoCommand(): Command {
   return commonOptions(new Command("demo"))
     .summary("every policy at work on a small model")
     .description(
-      "Generates from one prompt, and scores one page, under every cache policy; needs no network. 'dmc' runs the bundled " +
-        "model that was taught to merge its cache, the others the plain one that it was made from.",
+      "Generates from one prompt, and scores one page, under every cache policy; needs no network. 'dmc' and 'dms' run " +
+        "the bundled models that were taught to merge and to evict, the others the plain one that they were made from.",
     )
     .addOption(backendOption())
     .action(run);
@@ -84,8 +85,8 @@ async function scorePage(models: readonly OpenedModel[], page: string, signal: A
     rows,
   );
   print(
-    "\n'dmc' runs the bundled model that was taught to merge tokens into the last entry, the other policies the plain one that\n" +
-      "it was made from. One page is no test: 'kvfold eval' measures more.",
+    "\n'dmc' runs the bundled model that was taught to merge tokens into the last entry, 'dms' the one that was taught to evict,\n" +
+      "the other policies the plain one that both were made from. One page is no test: 'kvfold eval' measures more.",
   );
 }
 

@@ -1,6 +1,7 @@
+import { everyLaw } from "@kvfold/core/testing";
 import { describePolicies, type LawSubject, type PolicyRow } from "@kvfold/kv-cache/testing";
 import { backends } from "../../test/backends.js";
-import { emulatedCuda, everyLaw, slowCuda } from "../../test/emulated-cuda.js";
+import { emulatedCuda, slowCuda } from "../../test/emulated-cuda.js";
 import { dms } from "./dms.js";
 import { type DmsOptions, resolveDmsOptions } from "./dms-options.js";
 import { evictionLogits } from "./eviction-logits.js";
@@ -33,7 +34,7 @@ function row(options: DmsOptions, on = backends): PolicyRow {
 }
 
 // the backend cpu is the slowest, and law 8 compares with it anyway
-const quick = everyLaw ? backends : backends.filter((name) => name !== "cpu");
+const quick = everyLaw(import.meta) ? backends : backends.filter((name) => name !== "cpu");
 describePolicies([
   row({ delay: 3 }, [...backends, ...slowCuda]),
   row({ delay: 0, neuron: "first", logitScale: 1, offset: 0.5 }, quick),

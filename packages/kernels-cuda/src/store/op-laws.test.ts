@@ -1,5 +1,5 @@
+import { everyLaw } from "@kvfold/core/testing";
 import { describePolicies, ownPolicyRows, type PolicyRow, storeOpRows } from "@kvfold/kv-cache/testing";
-import { everyLaw } from "../../test/every-law.js";
 import { emulator } from "../../test/use-emulator.js";
 
 /** How far outputs may be from those over float32 entries, for values near 1; what one codec does is as exact as float32. */
@@ -17,7 +17,7 @@ const coded = (codec: keyof typeof tolerances, names: readonly string[]): Policy
       codec: { name: codec, tolerance: tolerances[codec] },
     }));
 
-const rows = everyLaw
+const rows = everyLaw(import.meta)
   ? [
       ...storeOpRows,
       ...coded("bf16", ["full", "un-rotated merging", "delayed eviction"]),

@@ -1,5 +1,5 @@
+import { everyLaw } from "@kvfold/core/testing";
 import { describePolicies, ownPolicyRows } from "@kvfold/kv-cache/testing";
-import { everyLaw } from "../../test/every-law.js";
 import { emulator } from "../../test/use-emulator.js";
 
 /** Others do the same: a second budget of H2O, and the three policies with budgets once more, a layer each. */
@@ -10,6 +10,6 @@ const sample = ["full", "window:sinks=2,recent=4", "window:sinks=2,recent=3,posi
 
 const rows = ownPolicyRows.filter(({ policy }) => {
   const { name } = policy();
-  return everyLaw ? !again.some((start) => name.startsWith(start)) : sample.includes(name);
+  return everyLaw(import.meta) ? !again.some((start) => name.startsWith(start)) : sample.includes(name);
 });
 if (emulator !== undefined) describePolicies(rows.map((row) => ({ ...row, backends: ["cuda"] })));

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openSafetensors, type SafetensorsFile } from "@kvfold/core";
-import { goldensPath } from "@kvfold/core/testing";
+import { goldensPath, useBackend } from "@kvfold/core/testing";
 import { type CachePolicy, h2o, type KvCache, tova, window } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { emulatedCuda, useBackend } from "../../test/emulated-cuda.js";
+import { emulatedCuda } from "../../test/emulated-cuda.js";
 import type { Decoder } from "../decoder/decoder.js";
 import { goldenDecoder, goldenRows, largestDifference } from "./golden-model.js";
 

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openSafetensors, type SafetensorsFile } from "@kvfold/core";
-import { goldensPath } from "@kvfold/core/testing";
+import { goldensPath, useBackend } from "@kvfold/core/testing";
 import { dmc } from "@kvfold/dmc";
 import { type CachePolicy, full, type KvCache } from "@kvfold/kv-cache";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { emulatedCuda, useBackend } from "../../test/emulated-cuda.js";
+import { emulatedCuda } from "../../test/emulated-cuda.js";
 import { dmcOptionsFromRetrofit } from "../config/options-from-retrofit.js";
 import type { DmcRetrofitConfig } from "../config/retrofit-config.js";
 import { Decoder } from "../decoder/decoder.js";
