@@ -14,6 +14,7 @@ import { poolKvHeads } from "../method/pool-kv-heads.js";
 import { Parameters } from "../model/parameters.js";
 import type { OptimizerState } from "../optimizer/optimizer.js";
 import type { Recipe } from "../recipe/recipe.js";
+import { decisionsOf, decisionsOfModel, type LearntDecisions } from "./check-decisions.js";
 import { isCheckpoint, readCheckpointState, readMomenta, weightsFile } from "./checkpoint.js";
 
 /** What a run starts from. */
@@ -26,6 +27,8 @@ export interface Start {
   readonly fields: Readonly<Record<string, unknown>>;
   /** Momenta of the checkpoint that the run branches off; undefined for other starts. */
   readonly momenta?: { readonly state: OptimizerState; readonly updates: number } | undefined;
+  /** How the starting model decides, where it has learnt to compress. */
+  readonly learnt?: LearntDecisions | undefined;
 }
 
 /**
@@ -50,7 +53,9 @@ async function fromModel(path: string, recipe: Recipe): Promise<Start> {
   try {
     const fields = modelFields(files.kind, path);
     const tokenizer = await files.tokenizer();
-    return { ...load(files.source, fields, recipe), tokenizer, tokenizerFrom: path };
+    const loaded = load(files.source, fields, recipe);
+    const { retrofit } = loaded.parameters.config;
+    return { ...loaded, tokenizer, tokenizerFrom: path, learnt: retrofit && decisionsOfModel(retrofit) };
   } finally {
     files.source.close();
   }
@@ -62,7 +67,9 @@ async function fromCheckpoint(path: string, recipe: Recipe): Promise<Start> {
   const loaded = load(safetensorsSource(weights), state.fields, recipe);
   const momenta = recipe.kind === "uptrain" ? undefined : { state: readMomenta(path), updates: state.updates };
   const { tokenizerFrom } = state;
-  return { ...loaded, tokenizer: await openTokenizer(tokenizerFrom), tokenizerFrom, momenta };
+  const { method } = state.recipe as Partial<Recipe>;
+  const learnt = method && decisionsOf(method);
+  return { ...loaded, tokenizer: await openTokenizer(tokenizerFrom), tokenizerFrom, momenta, learnt };
 }
 
 /** Weights of a source; pooled to fewer KV heads where the recipe asks for that. */

@@ -14,6 +14,7 @@ import { decisionAlarm } from "../report/decision-alarm.js";
 import { productPeak } from "../report/product-peak.js";
 import type { TrainingEvent } from "../report/training-event.js";
 import { trainingFlops } from "../report/training-flops.js";
+import { checkDecisions } from "./check-decisions.js";
 import {
   bestCheckpoint,
   type CheckpointState,
@@ -83,6 +84,7 @@ export class Run implements Disposable {
     const resolveModel = options.resolveModel ?? (async (name: string) => name);
     const start = await openStart(recipe, resolveModel);
     cleanup.use(start.parameters);
+    checkDecisions(recipe, start.learnt);
     const config: ModelConfig = start.parameters.config;
     const model = cleanup.use(new TrainingModel(config));
     const method = openMethod(recipe, config);
