@@ -26,7 +26,7 @@ const command = fileURLToPath(new URL("../../../packages/cli/dist/bin.js", impor
 const runs = resolve(folder);
 
 /** What of dms.yaml the last stage must know. */
-const dmsMethod = { "method.kind": "dms", "method.delay": 16, "method.logitScale": 10 };
+const dmsMethod = { "method.kind": "dms", "method.delay": 16, "method.logitScale": 10, "method.offset": 5 };
 
 const checkpoint = (run, step) => join(runs, run, "checkpoints", `step-${String(step).padStart(8, "0")}`);
 
@@ -51,7 +51,6 @@ const rampTo4 = {
   cr: 4,
   steps: blank + (ramp * 6) / 7,
   "method.stages.ramp": (ramp * 6) / 7,
-  "method.temperature": 0.1 ** (6 / 7),
 };
 
 /** Pooled heads learn from the base as well, as all compressed models do. */
