@@ -1,20 +1,18 @@
 import { KvfoldError } from "@kvfold/core";
-import type { RetrofitConfig } from "@kvfold/models";
-import type { MethodRecipe, Recipe } from "../recipe/recipe.js";
+import type { Recipe } from "../recipe/recipe.js";
 
 /** What the logit of a decision means, by the keys of a recipe's `method`: a model that learnt one meaning decides at random under another. */
 export type LearntDecisions = Readonly<Record<string, string | number>>;
 
-/** The decisions that a recipe's method makes. */
-export function decisionsOf(method: MethodRecipe): LearntDecisions {
-  const { kind, neuron, offset } = method;
-  return { kind, neuron, offset, ...(kind === "dms" ? { logitScale: method.logitScale } : {}) };
-}
-
-/** The decisions of a model that has learnt to compress. */
-export function decisionsOfModel(retrofit: RetrofitConfig): LearntDecisions {
-  const { method: kind, neuron, offset } = retrofit;
-  return { kind, neuron, offset, ...(kind === "dms" ? { logitScale: retrofit.logitScale } : {}) };
+/** Those of a recipe's method, or of the retrofit block of a model, whose `method` is the kind. */
+export function decisionsOf(deciding: {
+  readonly kind: string;
+  readonly neuron: string;
+  readonly offset: number;
+  readonly logitScale?: number;
+}): LearntDecisions {
+  const { kind, neuron, offset, logitScale } = deciding;
+  return { kind, neuron, offset, ...(logitScale === undefined ? {} : { logitScale }) };
 }
 
 /**

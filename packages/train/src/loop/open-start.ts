@@ -14,7 +14,7 @@ import { poolKvHeads } from "../method/pool-kv-heads.js";
 import { Parameters } from "../model/parameters.js";
 import type { OptimizerState } from "../optimizer/optimizer.js";
 import type { Recipe } from "../recipe/recipe.js";
-import { decisionsOf, decisionsOfModel, type LearntDecisions } from "./check-decisions.js";
+import { decisionsOf, type LearntDecisions } from "./check-decisions.js";
 import { isCheckpoint, readCheckpointState, readMomenta, weightsFile } from "./checkpoint.js";
 
 /** What a run starts from. */
@@ -55,7 +55,12 @@ async function fromModel(path: string, recipe: Recipe): Promise<Start> {
     const tokenizer = await files.tokenizer();
     const loaded = load(files.source, fields, recipe);
     const { retrofit } = loaded.parameters.config;
-    return { ...loaded, tokenizer, tokenizerFrom: path, learnt: retrofit && decisionsOfModel(retrofit) };
+    return {
+      ...loaded,
+      tokenizer,
+      tokenizerFrom: path,
+      learnt: retrofit && decisionsOf({ ...retrofit, kind: retrofit.method }),
+    };
   } finally {
     files.source.close();
   }
