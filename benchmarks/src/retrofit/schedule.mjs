@@ -1,9 +1,9 @@
 /** Steps of every model of the comparison, the ramp included: 7 M tokens in steps of 4,096. */
 export const steps = 1700;
 /** Stages of the ramp to 8x; see ramp.yaml. */
-export const [blank, ramp] = [60, 1050];
+export const [blank, ramp] = [60, 1350];
 
-/** Part of the ramp done where it reaches a ratio: merges rise evenly to 7/8. */
-const rampPart = (cr) => (1 - 1 / cr) / (7 / 8);
+/** Part of the ramp done where it reaches a ratio: each doubling takes a third of it. */
+const rampPart = (cr) => Math.log2(cr) / 3;
 /** Step of the ramp at which the model of a ratio branches off. */
 export const branchStep = (cr) => blank + Math.round(ramp * rampPart(cr));

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { blank, branchStep, ramp, steps } from "./schedule.mjs";
+import { blank, branchStep, steps } from "./schedule.mjs";
 
 const { values: options, positionals } = parseArgs({
   options: { threads: { type: "string" } },
@@ -49,8 +49,8 @@ const hardened = (name, cr, from, seed, more = {}) => ({
 const rampTo4 = {
   seed: 21,
   cr: 4,
-  steps: blank + (ramp * 6) / 7,
-  "method.stages.ramp": (ramp * 6) / 7,
+  steps: branchStep(4),
+  "method.stages.ramp": branchStep(4) - blank,
 };
 
 /** Pooled heads learn from the base as well, as all compressed models do. */

@@ -23,6 +23,19 @@ describe("ratioSchedule", () => {
     expect(ratioSchedule({ from: 2, to: 4, steps: 0, rises: "merges" })(0)).toBe(4);
   });
 
+  it("gives each doubling as many steps", () => {
+    const ratio = ratioSchedule({ to: 8, steps: 300, rises: "doublings" });
+    for (const [step, expected] of [
+      [0, 1],
+      [100, 2],
+      [200, 4],
+      [300, 8],
+      [900, 8],
+    ] as const) {
+      expect(ratio(step)).toBeCloseTo(expected, 10);
+    }
+  });
+
   it.each([
     { to: 0.5, steps: 10 },
     { to: Number.NaN, steps: 10 },

@@ -10,14 +10,15 @@ export interface RatioScheduleOptions {
   readonly steps: number;
   /**
    * What rises evenly. `ratio`: tokens per entry, as in the paper; half of all merges of a ramp to 8 are then asked for in
-   * its first seventh. `merges`: the part of tokens that merge, 1 - 1 / ratio. Default `ratio`.
+   * its first seventh. `merges`: the part of tokens that merge, 1 - 1 / ratio; the last doubling of a ramp to 8 then takes a
+   * seventh. `doublings`: each doubling of the ratio takes as long. Default `ratio`.
    */
-  readonly rises?: "ratio" | "merges";
+  readonly rises?: "ratio" | "merges" | "doublings";
 }
 
 /**
  * The compression ratio that a retrofit asks for at a step of its ramp: from + (to - from) min(1, step / steps), or the same
- * between the parts of merging tokens.
+ * between the parts of merging tokens or the logarithms of the ratios.
  *
  * @returns tokens per entry at a step, counted from the ramp's first
  * @throws KvfoldError `dmc-options` for ratios below 1 or a negative number of steps
@@ -36,6 +37,7 @@ export function ratioSchedule({
   }
   const done = (step: number) => (steps === 0 ? 1 : Math.min(1, Math.max(0, step) / steps));
   if (rises === "ratio") return (step) => from + (to - from) * done(step);
+  if (rises === "doublings") return (step) => from * (to / from) ** done(step);
   return (step) => 1 / (1 / from + (1 / to - 1 / from) * done(step));
 }
 

@@ -128,6 +128,23 @@ void testThreadsAgree(const Shape& shape) {
   check(equal, "attention and its gradient do not depend on the threads");
 }
 
+/** Columns almost hidden give gradients below 1.2e-38: they are 0, and the caller's arithmetic keeps such numbers. */
+void testSubnormals(const Shape& shape) {
+  Case test(shape);
+  for (int64_t i = 0; i < test.bias.count(); i++) test.bias[i] = -80.0f - static_cast<float>(i % 8);
+  check(test.run(), "there is memory");
+  int64_t subnormal = 0, zero = 0;
+  for (int64_t i = 0; i < test.dBias.count(); i++) {
+    if (fpclassify(test.dBias[i]) == FP_SUBNORMAL) subnormal++;
+    if (test.dBias[i] == 0) zero++;
+  }
+  check(subnormal == 0 && zero > 1, "gradients of hidden columns are flushed: %d are not, %d are 0", static_cast<int>(subnormal),
+        static_cast<int>(zero));
+  volatile float small = 1e-38f;
+  small = small / 4;
+  check(fpclassify(small) == FP_SUBNORMAL, "subnormal numbers are back afterwards");
+}
+
 }  // namespace
 
 void testColumnAttention() {
@@ -144,6 +161,7 @@ void testColumnAttention() {
     check(error < 2e-5, "attention of %d tokens of %d and its gradient: %g", static_cast<int>(shape.tokens),
           static_cast<int>(shape.headDim), error);
   }
+  testSubnormals({1, 2, 1, 96, 32, none, 0, true, false});
   testThreadsAgree({3, 2, 2, 203, 32, none, 0, true, true});
 }
 

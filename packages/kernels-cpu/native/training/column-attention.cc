@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "../system/flush-subnormals.h"
 #include "../system/memory-pool.h"
 #include "../system/runtime.h"
 #include "../system/thread-pool.h"
@@ -57,6 +58,7 @@ bool shareLanes(const ColumnAttention& call, int64_t items, const Work& work) {
   const Lanes lanes = {call, until.as<int32_t>()};
   bool ok = true;
   parallelFor(items, 1, [&](int64_t begin, int64_t end) {
+    const FlushSubnormals flush;
     const Scratch memory(columnMemory(call.headDim) * static_cast<int64_t>(sizeof(float)));
     if (memory.ok()) work(lanes, begin, end, memory.as<float>());
     else __atomic_store_n(&ok, false, __ATOMIC_RELAXED);

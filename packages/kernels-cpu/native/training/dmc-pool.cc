@@ -1,5 +1,6 @@
 #include "dmc-pool.h"
 
+#include "../system/flush-subnormals.h"
 #include "../system/memory-pool.h"
 #include "../system/runtime.h"
 #include "../system/thread-pool.h"
@@ -20,6 +21,7 @@ template <class Work>
 bool eachLane(const DmcPoolTask& task, int64_t lanes, int64_t floats, const Work& work) {
   bool ok = true;
   parallelFor(lanes, 1, [&](int64_t begin, int64_t end) {
+    const FlushSubnormals flush;
     const Scratch memory(floats * static_cast<int64_t>(sizeof(float)));
     if (memory.ok()) {
       for (int64_t lane = begin; lane < end; lane++) work(laneOf(task, lane), lane, memory.as<float>());

@@ -90,7 +90,12 @@ export class Run implements Disposable {
     const method = openMethod(recipe, config);
     const teacher = await openTeacher(recipe, config, resolveModel);
     if (teacher) cleanup.use(teacher);
-    const optimizer = cleanup.use(new Optimizer(recipe.optimizer, muonNames(recipe, config)));
+    const optimizer = cleanup.use(
+      new Optimizer(recipe.optimizer, muonNames(recipe, config), {
+        rows: method.decisionRows?.(start.parameters) ?? new Map(),
+        rate: recipe.optimizer.decisionRate,
+      }),
+    );
     const data = cleanup.use(
       await openTrainingData(recipe, {
         ...start,

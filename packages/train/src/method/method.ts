@@ -31,6 +31,8 @@ export interface TrainingMethod {
    * @returns true when weights changed so that momenta no longer mean anything
    */
   enter(step: number, parameters: Parameters): boolean;
+  /** Rows of projections that decide, by the projection's name; undefined where nothing decides. */
+  decisionRows?(parameters: Parameters): ReadonlyMap<string, readonly number[]>;
   /** Block for the exported config; undefined: a plain model. */
   readonly retrofit: RetrofitConfig | undefined;
   /** Policy of the inference rule, under which checkpoints are scored, after `step` steps. */

@@ -10,7 +10,7 @@ import { type CachePolicy, full, type TrainingCall } from "@kvfold/kv-cache";
 import type { RetrofitConfig } from "@kvfold/models";
 import * as tf from "@tensorflow/tfjs-core";
 import type { MethodRecipe } from "../recipe/recipe.js";
-import { blankNeuron } from "./blank-neuron.js";
+import { blankNeuron, neuronRows } from "./blank-neuron.js";
 import type { Auxiliary, TrainingMethod } from "./method.js";
 
 /** What a way to compress says of itself; see {@link stagedMethod}. */
@@ -61,6 +61,7 @@ export function stagedMethod(recipe: MethodRecipe, compression: StagedCompressio
       blankNeuron(parameters, borrowed.channel, borrowed);
       return true;
     },
+    decisionRows: (parameters) => neuronRows(parameters, borrowed.channel, borrowed),
     retrofit,
     inference: (step) => (step <= blank ? full() : compression.inference),
   };

@@ -9,14 +9,13 @@ export function trainedNames(recipe: Pick<Recipe, "train">, config: ModelConfig)
 }
 
 /**
- * Names of the weights that Muon updates: the matrices inside the layers. In a retrofit the projections to q and k stay
- * with AdamW: their decision neuron starts at zero and learns only by updates of each weight's own size.
+ * Names of the weights that Muon updates: the matrices inside the layers. Of projections to q and k it leaves the rows that
+ * decide to AdamW: they start at zero and learn only by updates of each weight's own size.
  */
-export function muonNames(recipe: Pick<Recipe, "kind" | "optimizer">, config: ModelConfig): ReadonlySet<string> {
+export function muonNames(recipe: Pick<Recipe, "optimizer">, config: ModelConfig): ReadonlySet<string> {
   if (recipe.optimizer.muon === undefined) return new Set();
-  const decides = recipe.kind === "retrofit" ? /\.(q_proj|k_proj|qkv_proj)\./ : /^$/;
   const matrices = [...parameterShapes(config)].filter(
-    ([name, shape]) => shape.length === 2 && name.startsWith("model.layers.") && !decides.test(name),
+    ([name, shape]) => shape.length === 2 && name.startsWith("model.layers."),
   );
   return new Set(matrices.map(([name]) => name));
 }

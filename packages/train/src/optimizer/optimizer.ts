@@ -7,6 +7,14 @@ import { muonDirection } from "./muon-direction.js";
 /** Momentum buffers by name: `adam_m.<weight>`, `adam_v.<weight>`, `muon.<weight>`. */
 export type OptimizerState = ReadonlyMap<string, tf.Tensor>;
 
+/** Rows of projections that decide; AdamW moves them also where Muon moves the rest of the matrix. */
+export interface DecisionRows {
+  /** By the projection's name. */
+  readonly rows: ReadonlyMap<string, readonly number[]>;
+  /** Times AdamW's learning rate. */
+  readonly rate: number;
+}
+
 /**
  * AdamW (Loshchilov and Hutter 2019) for all weights, or Muon (Jordan et al. 2024) for those that `muon` names: momentum
  * 0.95 with Nesterov's look-ahead, orthogonalised, scaled by sqrt(max(1, out / in)). Owns its state.
@@ -20,6 +28,7 @@ export class Optimizer implements Disposable {
     private readonly recipe: OptimizerRecipe,
     /** Weights that Muon updates; all others are AdamW's. */
     private readonly muonNames: ReadonlySet<string>,
+    private readonly decisions: DecisionRows = { rows: new Map(), rate: 1 },
   ) {}
 
   get updates(): number {
@@ -54,8 +63,7 @@ export class Optimizer implements Disposable {
     for (const [name, gradient] of gradients) {
       tf.tidy(() => {
         const scaled = scale === 1 ? gradient : tf.mul(gradient, scale);
-        if (this.muonNames.has(name)) this.#muon(parameters, name, scaled as tf.Tensor2D, factor);
-        else this.#adamW(parameters, name, scaled, factor);
+        parameters.replace(name, this.#moved(parameters.get(name), name, scaled, factor));
       });
     }
   }
@@ -68,9 +76,28 @@ export class Optimizer implements Disposable {
     this.dispose();
   }
 
-  #adamW(parameters: Parameters, name: string, grad: tf.Tensor, factor: number): void {
+  #moved(param: tf.Tensor, name: string, grad: tf.Tensor, factor: number): tf.Tensor {
+    const rows = this.decisions.rows.get(name);
+    if (rows === undefined) return this.#movedRest(param, name, grad, factor);
+    const decides = rowMask(param.shape, rows);
+    const others = tf.sub(1, decides);
+    const byAdamW = this.#movedByAdamW(param, name, grad, factor);
+    // Muon, which mixes rows, must not see those that are not its own
+    const rest = this.muonNames.has(name)
+      ? this.#movedByMuon(param, name, tf.mul(grad, others) as tf.Tensor2D, factor)
+      : byAdamW;
+    const decided = tf.add(param, tf.mul(tf.sub(byAdamW, param), this.decisions.rate));
+    return tf.add(tf.mul(rest, others), tf.mul(decided, decides));
+  }
+
+  #movedRest(param: tf.Tensor, name: string, grad: tf.Tensor, factor: number): tf.Tensor {
+    return this.muonNames.has(name)
+      ? this.#movedByMuon(param, name, grad as tf.Tensor2D, factor)
+      : this.#movedByAdamW(param, name, grad, factor);
+  }
+
+  #movedByAdamW(param: tf.Tensor, name: string, grad: tf.Tensor, factor: number): tf.Tensor {
     const { learningRate, betas, epsilon, weightDecay } = this.recipe.adamw;
-    const param = parameters.get(name);
     const moment = (kind: string) => this.#state.get(`${kind}.${name}`) ?? tf.zerosLike(param);
     const [next, m, v] = adamW(
       { param, grad, m: moment("adam_m"), v: moment("adam_v") },
@@ -83,12 +110,12 @@ export class Optimizer implements Disposable {
         step: this.#updates,
       },
     ) as [tf.Tensor, tf.Tensor, tf.Tensor];
-    parameters.replace(name, next);
     this.#keep(`adam_m.${name}`, m);
     this.#keep(`adam_v.${name}`, v);
+    return next;
   }
 
-  #muon(parameters: Parameters, name: string, grad: tf.Tensor2D, factor: number): void {
+  #movedByMuon(param: tf.Tensor, name: string, grad: tf.Tensor2D, factor: number): tf.Tensor {
     const { learningRate, momentum, weightDecay } = this.recipe.muon as NonNullable<OptimizerRecipe["muon"]>;
     const before = this.#state.get(`muon.${name}`) ?? tf.zerosLike(grad);
     const buffer = tf.add(tf.mul(before, momentum), grad);
@@ -96,12 +123,19 @@ export class Optimizer implements Disposable {
     const [out, inner] = grad.shape;
     const rate = learningRate * factor;
     const move = tf.mul(direction, rate * Math.sqrt(Math.max(1, out / inner)));
-    parameters.replace(name, tf.sub(tf.mul(parameters.get(name), 1 - rate * weightDecay), move));
     this.#keep(`muon.${name}`, buffer);
+    return tf.sub(tf.mul(param, 1 - rate * weightDecay), move);
   }
 
   #keep(name: string, tensor: tf.Tensor): void {
     this.#state.get(name)?.dispose();
     this.#state.set(name, tf.keep(tensor));
   }
+}
+
+/** 1 in the rows given and 0 elsewhere, `[out, 1, ...]`. */
+function rowMask([out, ...inner]: readonly number[], rows: readonly number[]): tf.Tensor {
+  const mask = new Float32Array(out as number);
+  for (const row of rows) mask[row] = 1;
+  return tf.tensor(mask, [mask.length, ...inner.map(() => 1)]);
 }

@@ -48,6 +48,7 @@ describe("parseRecipe", () => {
       optimizer: {
         adamw: { learningRate: 1e-3, betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0.1 },
         muon: undefined,
+        decisionRate: 1,
         clip: 1,
       },
       schedule: { kind: "wsd", warmupSteps: 25, decaySteps: 87, minimum: 0.1 },

@@ -65,11 +65,12 @@ const optimizer = section("How weights change", {
     epsilon: withDefault(real(0), 1e-8, "Added to the root of the second moment"),
     weightDecay: withDefault(fromZero(), 0.1, "Decoupled weight decay"),
   }),
-  muon: optionalSection("Muon: the matrices inside the layers; in a retrofit without q and k", {
+  muon: optionalSection("Muon: the matrices inside the layers, but for rows that decide", {
     learningRate: computed(real(0), "0.02 for a new model, else 0.004", "Peak learning rate of Muon"),
     momentum: withDefault(fromZero(1), 0.95, "Decay of the momentum"),
     weightDecay: withDefault(fromZero(), 0.05, "Decoupled weight decay"),
   }),
+  decisionRate: withDefault(real(0), 1, "Of the rows of q and k that decide: times AdamW's learning rate"),
   clip: withDefault(limit(), 1, "Largest norm of all gradients together"),
 });
 
@@ -128,9 +129,9 @@ export const methodSchema = bareSection("How the cache is compressed", {
     "sequence: each row must reach the target; global: their mean",
   ),
   rampRises: withDefault(
-    oneOf("ratio", "merges"),
+    oneOf("ratio", "merges", "doublings"),
     "ratio",
-    "What rises evenly over the ramp: the ratio, or the part of tokens that merge (gentler at the start)",
+    "What rises evenly over the ramp: the ratio, the part of tokens that merge, or the logarithm of the ratio",
   ),
   stages: section("The three stages; what is not given here comes from the dial", {
     blank: computed(whole(0), "as the dial says", "Steps that fade out the borrowed neuron"),

@@ -88,6 +88,8 @@ export interface OptimizerRecipe {
   };
   /** Muon for the matrices inside the layers; undefined: AdamW for all. In a retrofit q and k stay with AdamW. */
   readonly muon: { readonly learningRate: number; readonly momentum: number; readonly weightDecay: number } | undefined;
+  /** Times AdamW's learning rate: that of the neurons that decide. */
+  readonly decisionRate: number;
   /** Largest norm of all gradients together; Infinity: no clipping. */
   readonly clip: number;
 }
@@ -126,8 +128,8 @@ interface LearnedRatio {
   readonly lossWeight: number;
   /** `sequence`: each row must reach the target; `global`: their mean. */
   readonly lossScope: "sequence" | "global";
-  /** What rises evenly over the ramp: the ratio, or the part of tokens that merge, 1 - 1 / ratio. */
-  readonly rampRises: "ratio" | "merges";
+  /** What rises evenly over the ramp: the ratio, the part of tokens that merge (1 - 1 / ratio), or the ratio's logarithm. */
+  readonly rampRises: "ratio" | "merges" | "doublings";
   /** Steps of the three stages; their sum is the run's steps. */
   readonly stages: { readonly blank: number; readonly ramp: number; readonly solidify: number };
 }

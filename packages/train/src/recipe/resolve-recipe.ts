@@ -53,6 +53,7 @@ export function resolveRecipe(document: RecipeDocument, context: RecipeContext):
       muon: optimizer.muon
         ? { ...optimizer.muon, learningRate: optimizer.muon.learningRate ?? muonLearningRate(fresh) }
         : undefined,
+      decisionRate: optimizer.decisionRate,
       clip: optimizer.clip,
     },
     schedule: {
