@@ -41,6 +41,7 @@ const hardened = (name, cr, from, seed, more = {}) => ({
     seed,
     steps: steps - branchStep(cr),
     "method.stages.solidify": steps - branchStep(cr),
+    "schedule.decaySteps": Math.min(600, Math.round(0.85 * (steps - branchStep(cr)))),
     ...more,
   },
 });
