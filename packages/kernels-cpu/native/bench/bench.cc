@@ -1,7 +1,7 @@
 // Measures the kernels against this machine's ceilings; prints one JSON object a line.
 // By default the best instruction set of the machine, and AVX2 beside it.
-//   bench [--sets NAME,...] [--threads N] [--large MEGABYTES] [--quick] [--attention: the paged store only] [--training: the
-//   products of a training step only]
+//   bench [--sets NAME,...] [--threads N] [--large MEGABYTES] [--quick] [--only gemm|gemv|attention] [--training: the products
+//   of a training step only]
 #include <cstring>
 
 #include "../matrix/gemm-f32.h"
@@ -56,6 +56,13 @@ void fillWeights(uint8_t* data, int64_t bytes) {
   }
 }
 
+/** Whether any kernel takes one row in so many digits; what has none takes floats. */
+bool codesRow(int format, int digits) {
+  const KernelTable& table = kernels();
+  return table.codedGemv->gemv[format][digits - 1] != nullptr || table.wideGemv->gemv[format][digits - 1] != nullptr ||
+         table.superGemv->gemv[format][digits - 1] != nullptr;
+}
+
 void measureGemv(InstructionSet set, const uint8_t* weights, int64_t bytes, const char* detail, double ceiling) {
   constexpr int64_t inputs = 1536;
   for (int f = 0; f < weightFormatCount; f++) {
@@ -66,7 +73,7 @@ void measureGemv(InstructionSet set, const uint8_t* weights, int64_t bytes, cons
     for (int64_t i = 0; i < inputs * 8; i++) x.as<float>()[i] = static_cast<float>(i % 17) - 8;
     const PackedLinear layer = {format, weights, outputs, inputs, nullptr};
     for (int digits = 0; digits <= 3; digits++) {
-      if (digits > 0 && kernels().codedGemv->gemv[f][digits - 1] == nullptr) continue;
+      if (digits > 0 && !codesRow(f, digits)) continue;
       setActivationDigits(digits);
       for (int rows = 1; rows <= (digits == 0 || digits == 3 ? 4 : 1); rows += 3) {
         const Timing time = measure([&] { packedLinear(layer, x.as<float>(), rows, y.as<float>()); });
@@ -155,13 +162,14 @@ int main(int argc, char** argv) {
   const char* sets = nullptr;
   int64_t large = 0;
   int onlyThreads = 0;
-  bool matrices = true, training = false;
+  const char* only = nullptr;
+  bool training = false;
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--sets") == 0 && i + 1 < argc) sets = argv[++i];
     if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc) onlyThreads = atoi(argv[++i]);
     if (strcmp(argv[i], "--large") == 0 && i + 1 < argc) large = atoll(argv[++i]) << 20;
     if (strcmp(argv[i], "--quick") == 0) timeBudget = 0.03;
-    if (strcmp(argv[i], "--attention") == 0) matrices = false;
+    if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) only = argv[++i];
     if (strcmp(argv[i], "--training") == 0) training = true;
   }
   const int64_t small = int64_t{1} << 20;
@@ -177,6 +185,7 @@ int main(int argc, char** argv) {
     }
     return false;
   };
+  const auto asked = [&](const char* name) { return only == nullptr || strcmp(only, name) == 0; };
   for (int s = instructionSetCount - 1; s >= 0; s--) {
     const InstructionSet set = static_cast<InstructionSet>(s);
     if (!supports(set) || !wanted(set)) continue;
@@ -190,20 +199,24 @@ int main(int argc, char** argv) {
         measureTraining(set, peak);
         continue;
       }
-      if (matrices) measureGemm(set, peak);
-      if (matrices) measurePackedGemm(set, weights.as<uint8_t>(), peak);
+      if (asked("gemm")) measureGemm(set, peak);
+      if (asked("gemm")) measurePackedGemm(set, weights.as<uint8_t>(), peak);
       const double near = measureRead(set, weights.as<uint8_t>(), small, "1 MB");
-      if (matrices) measureGemv(set, weights.as<uint8_t>(), small, "1 MB", near);
-      measureDecoding(set, small, "1 MB", near);
-      measurePrefill(set, peak);
-      measureWrites(set);
+      if (asked("gemv")) measureGemv(set, weights.as<uint8_t>(), small, "1 MB", near);
+      if (asked("attention")) {
+        measureDecoding(set, small, "1 MB", near);
+        measurePrefill(set, peak);
+        measureWrites(set);
+      }
       if (large > 0) {
         char text[32];
         snprintf(text, sizeof text, "%d MB", static_cast<int>(large >> 20));
         const double far = measureRead(set, weights.as<uint8_t>(), large, text);
-        if (matrices) measureGemv(set, weights.as<uint8_t>(), large, text, far);
-        measureDecoding(set, large, text, far);
-        measureSteps(set, far);
+        if (asked("gemv")) measureGemv(set, weights.as<uint8_t>(), large, text, far);
+        if (asked("attention")) {
+          measureDecoding(set, large, text, far);
+          measureSteps(set, far);
+        }
       }
     }
   }

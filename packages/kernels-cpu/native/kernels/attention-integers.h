@@ -44,7 +44,7 @@ KVFOLD_INLINE float queryWords(const float* q, int64_t dims, int16_t* words) {
 
 /** Adds the products of `heads` queries with four keys. A sum stays below 2^31 for heads of up to 512 channels. */
 template <int heads, int dims>
-KVFOLD_INLINE void fourWordScores(const int16_t* words, const uint8_t* const* slots, int quad, QuadSums* out) {
+KVFOLD_INLINE void fourWordScores(const int16_t* words, const uint8_t* const* slots, int quad, NextLines& ahead, QuadSums* out) {
   I sums[heads][4];
   KVFOLD_UNROLL
   for (int h = 0; h < heads; h++) {
@@ -53,6 +53,7 @@ KVFOLD_INLINE void fourWordScores(const int16_t* words, const uint8_t* const* sl
   }
 #pragma GCC unroll 4
   for (int i = 0; i < dims; i += 32) {
+    ahead.ask<2>();
     I keys[4];
     KVFOLD_UNROLL
     for (int e = 0; e < 4; e++) {
@@ -142,18 +143,17 @@ KVFOLD_INLINE void addFour(const uint8_t* const* rows, const WeightDigits<heads,
 }
 
 /** Adds the weighted values of some pages to two vectors of a piece's sums: those that `half` of the bytes make. */
-template <int heads, int fixed, int half, int64_t capacity, class Asked>
+template <int heads, int fixed, int half, int64_t capacity>
 KVFOLD_INLINE void addHalfPiece(const PagesTask& task, int64_t firstPage, int64_t endPage,
                                 const WeightDigits<heads, capacity>& digits, int64_t i, I (*acc)[weightDigits][2],
-                                Asked&& asked) {
+                                NextLines& ahead) {
   constexpr int64_t slotBytes = 2 * fixed;
   int64_t at = 0;
   for (int64_t p = firstPage; p < endPage; p++) {
     const PageSpan& page = task.pages[p];
     const uint8_t* value = page.data + fixed + i;
-    const auto ahead = asked(endPage - firstPage + p - firstPage);
     for (int64_t e = 0; e < page.count; e += 4, at += 4) {
-      if (half == 0 && i == 0) ahead.ask(e, slotBytes);
+      ahead.ask<2>();
       const uint8_t* rows[4];
       // behind the last entry weights are 0
       const int64_t last = page.count - e - 1;
@@ -167,17 +167,17 @@ KVFOLD_INLINE void addHalfPiece(const PagesTask& task, int64_t firstPage, int64_
   }
 }
 
-template <int heads, int fixed, int half, int64_t capacity, class Asked>
+template <int heads, int fixed, int half, int64_t capacity>
 KVFOLD_INLINE void addHalf(const PagesTask& task, int64_t firstPage, int64_t endPage,
                            const WeightDigits<heads, capacity>& digits, float unit, const float* corrections, int64_t i,
-                           float* sums, Asked&& asked) {
+                           float* sums, NextLines& ahead) {
   I acc[heads][weightDigits][2];
   KVFOLD_UNROLL
   for (int h = 0; h < heads; h++) {
     KVFOLD_UNROLL
     for (int d = 0; d < weightDigits; d++) acc[h][d][0] = acc[h][d][1] = _mm512_setzero_si512();
   }
-  addHalfPiece<heads, fixed, half>(task, firstPage, endPage, digits, i, acc, asked);
+  addHalfPiece<heads, fixed, half>(task, firstPage, endPage, digits, i, acc, ahead);
   KVFOLD_UNROLL
   for (int h = 0; h < heads; h++) {
     KVFOLD_UNROLL
@@ -190,9 +190,9 @@ KVFOLD_INLINE void addHalf(const PagesTask& task, int64_t firstPage, int64_t end
 }
 
 /** `addValues` in integers, for all channels; `sums` are in the order of `interleavePiece`. */
-template <int heads, int fixed, class Asked>
+template <int heads, int fixed>
 KVFOLD_INLINE void addCodes(const PagesTask& task, int64_t firstPage, int64_t endPage, const float* weights, int64_t stride,
-                            const float* corrections, float* sums, Asked&& asked) {
+                            const float* corrections, float* sums, NextLines& ahead) {
   F most = all(0), taint = all(0);
   const auto scales = [&](int64_t p) { return reinterpret_cast<const float*>(task.pages[p].data + task.scalesOffset); };
   for (int64_t p = firstPage; p < endPage; p++) {
@@ -213,8 +213,8 @@ KVFOLD_INLINE void addCodes(const PagesTask& task, int64_t firstPage, int64_t en
   const float unit = largest / weightUnit + sum(taint);
 #pragma GCC unroll 2
   for (int64_t i = 0; i < fixed; i += pieceDims) {
-    addHalf<heads, fixed, 0>(task, firstPage, endPage, digits, unit, corrections, i, sums, asked);
-    addHalf<heads, fixed, 1>(task, firstPage, endPage, digits, unit, corrections, i, sums, asked);
+    addHalf<heads, fixed, 0>(task, firstPage, endPage, digits, unit, corrections, i, sums, ahead);
+    addHalf<heads, fixed, 1>(task, firstPage, endPage, digits, unit, corrections, i, sums, ahead);
   }
 }
 

@@ -1,275 +1,99 @@
 // Decoding: one query position of a lane over its pages. Keys and values are read once for all heads of the group.
 #include "attention.h"
-#include "attention-integers.h"
+#include "attention-chunk.h"
 #include "attention-parts.h"
-#include "attention-stored.h"
-#include "simd-reduce.h"
 
 namespace kvfold::KVFOLD_ISA {
 
 namespace {
 
-/** Entries whose softmax is taken together, or one page: they stay in the first-level cache from keys to values. */
+/** Entries whose softmax is taken together, or one page: 8 KB of heads of 64 stay in the first-level cache from keys to values. */
 template <EntryCodec codec>
-constexpr int64_t chunkEntries = codec == EntryCodec::f32 ? 32 : codec == EntryCodec::bf16 ? 64 : 128;
+constexpr int64_t chunkEntries = codec == EntryCodec::f32 ? 16 : codec == EntryCodec::bf16 ? 32 : 64;
 
-#if defined(__AVX512F__)
-constexpr int headsTogether = 4;
-constexpr int mostSums = 16;
-#else
-constexpr int headsTogether = 2;
-constexpr int mostSums = 8;
-#endif
-
-/**
- * Two neighbouring bfloat16 are one number of 32 bits: a shift gives the even one and a mask the odd one, where taking
- * sixteen in a row apart needs a shuffle too. Queries and sums are then kept in the order evens, odds.
- */
-template <EntryCodec codec, int fixed>
-constexpr bool inPairs = codec == EntryCodec::bf16 && fixed != 0 && width > 8;
-
-/** Sums into the order that values come in, or back. */
-template <EntryCodec codec, int fixed>
-KVFOLD_INLINE void turnSums(const float* from, int64_t count, float* to, bool forth) {
-  if constexpr (codec == EntryCodec::bf16) {
-    if (forth) toPairs(from, count, to);
-    else fromPairs(from, count, to);
-  }
-#if defined(__AVX512VNNI__)
-  if constexpr (codec == EntryCodec::int8) {
-    for (int64_t at = 0; at < count; at += pieceDims) interleavePiece(from + at, to + at);
-  }
-#endif
-}
-
-/** Whether products are taken in integers; see attention-integers.h. */
-template <EntryCodec codec, int fixed>
-#if defined(__AVX512VNNI__)
-constexpr bool inIntegers = codec == EntryCodec::int8 && fixed != 0;
-#else
-constexpr bool inIntegers = false;
-#endif
-
-/** Head sizes for which loops have a fixed length; 0: any. */
-constexpr int anyDims = 0;
-
-template <int fixed>
-KVFOLD_INLINE int64_t dimsOf(const PagesTask& task) {
-  return fixed == anyDims ? task.dims : fixed;
-}
-
-/** Products of four entries (fewer: the last repeats) with `heads` heads, into the sums of each head. */
+/** A task on the way, for `heads` heads of the group from `firstHead` on. */
 template <EntryCodec codec, int heads, int fixed>
-KVFOLD_INLINE void fourScores(const PagesTask& task, const float* q, const uint8_t* slot, int64_t slotBytes, int64_t count,
-                              int quad, QuadSums* out) {
-  const uint8_t* slots[together];
-  KVFOLD_UNROLL
-  for (int e = 0; e < together; e++) slots[e] = slot + (e < count ? e : count - 1) * slotBytes;
-  F sums[heads][together];
-  KVFOLD_UNROLL
-  for (int h = 0; h < heads; h++) {
-    KVFOLD_UNROLL
-    for (int e = 0; e < together; e++) sums[h][e] = all(0);
-  }
-  const int64_t dims = dimsOf<fixed>(task);
-#pragma GCC unroll 4
-  for (int64_t i = 0; i < dims; i += width) {
-    F keys[together];
-    KVFOLD_UNROLL
-    for (int e = 0; e < together; e++) {
-      keys[e] = Stored<codec, inPairs<codec, fixed>>::vector(slots[e], i);
-      if (heads > 1) hold(keys[e]);
-    }
-    KVFOLD_UNROLL
-    for (int h = 0; h < heads; h++) {
-      const F query = load(q + h * dims + i);
-      KVFOLD_UNROLL
-      for (int e = 0; e < together; e++) sums[h][e] = fma(keys[e], query, sums[h][e]);
-    }
-  }
-  KVFOLD_UNROLL
-  for (int h = 0; h < heads; h++) out[h].put(quad, sums[h][0], sums[h][1], sums[h][2], sums[h][3]);
-}
+struct Walk {
+  /** Whether values come in another order of channels than sums are wanted in. */
+  static constexpr bool turns = inPairs<codec, fixed> || inIntegers<codec, fixed>;
+  const PagesTask& task;
+  const int64_t firstHead;
+  const Queries<codec, heads, fixed> queries;
+  alignas(64) float turnedSums[turns ? heads * fixed : 1];
+  float* const sums;
+  Softmax softmax[heads];
+  /** The chunk that is worked on, or comes next: pages, their entries, and entries before it. */
+  int64_t begin = 0, end = 0, entries = 0, done = 0;
 
-/** The queries of a pass in the form that products are taken in. */
-template <EntryCodec codec, int heads, int fixed>
-struct Queries {
-  const float* q;
-  alignas(64) float pairs[inPairs<codec, fixed> ? heads * fixed : 1];
-  alignas(64) int16_t words[inIntegers<codec, fixed> ? heads * fixed : 1];
-  float units[heads];
+  Walk(const PagesTask& of, int64_t first)
+      : task(of), firstHead(first), queries(of.q + first * dimsOf<fixed>(of)),
+        sums(turns ? turnedSums : of.sums + first * dimsOf<fixed>(of)) {
+    if constexpr (turns) turnSums<codec, fixed>(task.sums + firstHead * fixed, heads * fixed, turnedSums, true);
+    KVFOLD_UNROLL
+    for (int h = 0; h < heads; h++) softmax[h].start(task.peak[firstHead + h]);
+  }
 
-  explicit Queries(const float* from) : q(from) {
-    if constexpr (inPairs<codec, fixed>) {
-      toPairs(from, heads * fixed, pairs);
-      q = pairs;
+  void finish() {
+    KVFOLD_UNROLL
+    for (int h = 0; h < heads; h++) softmax[h].end(task.peak[firstHead + h], task.total[firstHead + h]);
+    if constexpr (turns) turnSums<codec, fixed>(turnedSums, heads * fixed, task.sums + firstHead * fixed, false);
+  }
+
+  /** Goes on to the next chunk with entries; false: there is none. */
+  bool advance() {
+    done += entries;
+    entries = 0;
+    begin = end;
+    while (end < task.pageCount && end - begin < mostPagesOfChunk &&
+           (entries == 0 || entries + task.pages[end].count <= chunkEntries<codec>)) {
+      entries += task.pages[end++].count;
     }
-#if defined(__AVX512VNNI__)
-    if constexpr (inIntegers<codec, fixed>) {
-      for (int h = 0; h < heads; h++) units[h] = queryWords(from + h * fixed, fixed, words + h * fixed);
-    }
-#endif
+    return entries > 0;
+  }
+
+  /** A page behind the chunk; the first of the chunk where nothing follows, or where all of it was read by other heads. */
+  const uint8_t* behind(int64_t page) const {
+    const int64_t at = end + page, beyond = at - task.pageCount;
+    if (firstHead > 0 || beyond >= task.aheadCount) return task.pages[begin].data;
+    return beyond < 0 ? task.pages[at].data : task.ahead[beyond].data;
   }
 };
 
-/** Scores of a page's entries from `first` on, at most `sumsTogether`; `whole`: there are as many. */
-template <EntryCodec codec, int heads, int fixed, bool whole>
-KVFOLD_INLINE void someScores(const PagesTask& task, const Queries<codec, heads, fixed>& queries, const PageSpan& page,
-                              int64_t first, const Ahead& ahead, float* out, int64_t stride) {
-  const int64_t dims = dimsOf<fixed>(task);
-  const int64_t slotBytes = 2 * dims * storedBytes<codec>;
-  QuadSums sums[heads];
-  KVFOLD_UNROLL
-  for (int quad = 0; quad < sumsTogether / together; quad++) {
-    const int64_t e = first + quad * together;
-    if (!whole && e >= page.count) break;
-    const uint8_t* slot = page.data + e * slotBytes;
-    const int64_t count = whole || page.count - e > together ? together : page.count - e;
-    ahead.ask(e, slotBytes);
-#if defined(__AVX512VNNI__)
-    if constexpr (inIntegers<codec, fixed>) {
-      const uint8_t* slots[together];
-      KVFOLD_UNROLL
-      for (int i = 0; i < together; i++) slots[i] = slot + (i < count ? i : count - 1) * slotBytes;
-      fourWordScores<heads, fixed>(queries.words, slots, quad, sums);
-      continue;
-    }
-#endif
-    const float* q = queries.q;
-    int h = 0;
-    if constexpr (heads >= headsTogether) {
-      KVFOLD_UNROLL
-      for (; h + headsTogether <= heads; h += headsTogether) {
-        fourScores<codec, headsTogether, fixed>(task, q + h * dims, slot, slotBytes, count, quad, sums + h);
-      }
-    }
-    if constexpr (heads % headsTogether != 0) {
-      fourScores<codec, heads % headsTogether, fixed>(task, q + h * dims, slot, slotBytes, count, quad, sums + h);
-    }
-  }
-  KVFOLD_UNROLL
-  for (int h = 0; h < heads; h++) sums[h].finish(out + h * stride + first);
-}
+/** One or more tasks, a chunk of each by turns: memory gives several places far from each other more than one. */
+template <EntryCodec codec, int heads, int fixed, int count>
+struct Walks {
+  Walk<codec, heads, fixed>* walks;
 
-/** Scores of one page for all heads of the pass, at `out[head * stride]`; up to 15 floats behind its end are written too. */
-template <EntryCodec codec, int heads, int fixed>
-KVFOLD_INLINE void pageScores(const PagesTask& task, const Queries<codec, heads, fixed>& queries, const PageSpan& page,
-                              const Ahead& ahead, float* out, int64_t stride) {
-  int64_t first = 0;
-  for (; first + sumsTogether <= page.count; first += sumsTogether) {
-    someScores<codec, heads, fixed, true>(task, queries, page, first, ahead, out, stride);
-  }
-  if (first < page.count) someScores<codec, heads, fixed, false>(task, queries, page, first, ahead, out, stride);
-  const float* scales = reinterpret_cast<const float*>(page.data + task.scalesOffset);
-#if defined(__AVX512VNNI__)
-  if constexpr (inIntegers<codec, fixed>) {
-    for (first = 0; first < page.count; first += width) {
-      const F scale = scalesOf(scales, first, page.count, 0);
-      KVFOLD_UNROLL
-      for (int h = 0; h < heads; h++) {
-        float* at = out + h * stride + first;
-        store(at, mul(load(at), mul(scale, all(queries.units[h]))));
-      }
-    }
-    return;
-  }
-#endif
-  if constexpr (codec == EntryCodec::int8) {
-    for (int h = 0; h < heads; h++) {
-      for (int64_t e = 0; e < page.count; e++) out[h * stride + e] *= scales[2 * e];
-    }
-  }
-}
-
-/** Adds the weighted values of some pages to `vectors` vectors of the sums, from channel `i` on; corrects them first. */
-template <EntryCodec codec, int heads, int vectors, int fixed, class Asked>
-KVFOLD_INLINE void addValues(const PagesTask& task, int64_t firstPage, int64_t endPage, const float* weights, int64_t stride,
-                             const float* corrections, int64_t i, float* sums, Asked&& asked) {
-  using S = Stored<codec, inPairs<codec, fixed>>;
-  const int64_t dims = dimsOf<fixed>(task);
-  const int64_t slotBytes = 2 * dims * S::bytes;
-  F acc[heads][vectors];
-  KVFOLD_UNROLL
-  for (int h = 0; h < heads; h++) {
-    const F correction = all(corrections[h]);
+  /**
+   * What is asked for with the work on a chunk of `pages` pages of the walk `turn`. While each walk goes through a chunk all of
+   * them get their next ones.
+   */
+  NextLines next(int turn, int64_t pages) const {
+    NextLines lines;
     KVFOLD_UNROLL
-    for (int v = 0; v < vectors; v++) acc[h][v] = mul(load(sums + h * dims + i + v * width), correction);
-  }
-  for (int64_t p = firstPage; p < endPage; p++) {
-    const PageSpan& page = task.pages[p];
-    const uint8_t* value = page.data + (dims + i) * S::bytes;
-    Ahead ahead = {};
-    if (i == 0) ahead = asked(endPage - firstPage + p - firstPage);
-    for (int64_t e = 0; e < page.count; e++, value += slotBytes, weights++) {
-      if (i == 0 && e % together == 0) ahead.ask(e, slotBytes);
-      F vector[vectors];
-      KVFOLD_UNROLL
-      for (int v = 0; v < vectors; v++) {
-        vector[v] = S::vector(value, v * width);
-        if (heads > 1) hold(vector[v]);
-      }
-      KVFOLD_UNROLL
-      for (int h = 0; h < heads; h++) {
-        const F share = all(weights[h * stride]);
-        KVFOLD_UNROLL
-        for (int v = 0; v < vectors; v++) acc[h][v] = fma(share, vector[v], acc[h][v]);
-      }
+    for (int s = 0; s < streams; s++) {
+      const Walk<codec, heads, fixed>& walk = walks[s % count];
+      const int64_t at = (turn * (streams / count) + s / count) * pages;
+      lines.at[s] = walk.behind(at / streams) + at % streams * (walk.task.scalesOffset / streams);
     }
+    return lines;
   }
-  KVFOLD_UNROLL
-  for (int h = 0; h < heads; h++) {
-    KVFOLD_UNROLL
-    for (int v = 0; v < vectors; v++) store(sums + h * dims + i + v * width, acc[h][v]);
-  }
-}
 
-/** `heads` heads of the group, from `firstHead`. */
-template <EntryCodec codec, int heads, int fixed>
-void pagesOf(const PagesTask& task, int64_t firstHead) {
-  // Room for the repeated entries of the last four and for a whole last vector.
-  constexpr int64_t stride = chunkEntries<codec> + 32;
-  alignas(64) float scores[heads * stride];
-  const int64_t dims = dimsOf<fixed>(task);
-  const Queries<codec, heads, fixed> queries(task.q + firstHead * dims);
-  // the order of channels that values come in
-  constexpr bool turns = inPairs<codec, fixed> || inIntegers<codec, fixed>;
-  alignas(64) float turnedSums[turns ? heads * fixed : 1];
-  float* sums = turns ? turnedSums : task.sums + firstHead * dims;
-  if constexpr (turns) turnSums<codec, fixed>(task.sums + firstHead * dims, heads * dims, turnedSums, true);
-  Softmax softmax[heads];
-  KVFOLD_UNROLL
-  for (int h = 0; h < heads; h++) softmax[h].start(task.peak[firstHead + h]);
-  int64_t done = 0;
-  for (int64_t p = 0; p < task.pageCount;) {
-    int64_t end = p + 1, entries = task.pages[p].count;
-    while (end < task.pageCount && end - p < mostPagesOfChunk && entries + task.pages[end].count <= chunkEntries<codec>) {
-      entries += task.pages[end++].count;
-    }
-    if (entries == 0) {
-      p = end;
-      continue;
-    }
-    // as many pages as this chunk has, behind it
-    const uint8_t* next[mostPagesOfChunk];
-    for (int64_t i = 0; i < end - p; i++) {
-      const int64_t page = end + i, beyond = page - task.pageCount;
-      next[i] = firstHead > 0 || beyond >= task.aheadCount ? task.pages[p].data
-                : beyond < 0                              ? task.pages[page].data
-                                                          : task.ahead[beyond].data;
-    }
-    // with the keys of each page, and again with its values, each stream moves by an eighth of a page
-    const auto asked = [&](int64_t step) {
-      Ahead ahead;
-      KVFOLD_UNROLL
-      for (int s = 0; s < streams; s++) {
-        const uint64_t at = static_cast<uint64_t>(s * 2 * (end - p) + step);
-        ahead.from[s] = next[at / (2 * streams)] + at % (2 * streams) * static_cast<uint64_t>(task.scalesOffset) / (2 * streams);
-      }
-      return ahead;
-    };
+  void chunk(int turn) {
+    Walk<codec, heads, fixed>& walk = walks[turn];
+    const PagesTask& task = walk.task;
+    // Room for the repeated entries of the last four and for a whole last vector.
+    constexpr int64_t stride = mostPageSlots + 32;
+    alignas(64) float scores[heads * stride];
+    const int64_t dims = dimsOf<fixed>(task), p = walk.begin, end = walk.end, entries = walk.entries;
+    NextLines ahead = next(turn, end - p);
     float* row = scores;
     for (int64_t i = p; i < end; row += task.pages[i].count, i++) {
-      pageScores<codec, heads, fixed>(task, queries, task.pages[i], asked(i - p), row, stride);
+      if constexpr (codec == EntryCodec::int8) {
+        const uint8_t* scales = walk.behind(i - p) + task.scalesOffset;
+        for (int64_t line = 0; line < task.pages[i].count * 8; line += 64) __builtin_prefetch(scales + line, 0, 2);
+      }
+      pageScores<codec, heads, fixed>(task, walk.queries, task.pages[i], ahead, row, stride);
     }
     float corrections[heads];
     KVFOLD_UNROLL
@@ -277,19 +101,18 @@ void pagesOf(const PagesTask& task, int64_t firstHead) {
       row = scores + h * stride;
       if (task.bias != nullptr) {
         // not a sum: what is hidden may be NaN
-        for (int64_t e = 0; e < entries; e++) row[e] = task.bias[done + e] < 0 ? hiddenScore : row[e];
+        for (int64_t e = 0; e < entries; e++) row[e] = task.bias[walk.done + e] < 0 ? hiddenScore : row[e];
       }
       if (task.scores != nullptr) {
-        memcpy(task.scores + (firstHead + h) * task.scoresStride + done, row, static_cast<size_t>(entries) * 4);
+        float* kept = task.scores + (walk.firstHead + h) * task.scoresStride + walk.done;
+        memcpy(kept, row, static_cast<size_t>(entries) * 4);
       }
-      corrections[h] = softmax[h].toWeights(row, entries);
+      corrections[h] = walk.softmax[h].toWeights(row, entries);
     }
 #if defined(__AVX512VNNI__)
     if constexpr (inIntegers<codec, fixed>) {
-      addCodes<heads, fixed>(task, p, end, scores, stride, corrections, sums, asked);
-      done += entries;
-      p = end;
-      continue;
+      addCodes<heads, fixed>(task, p, end, scores, stride, corrections, walk.sums, ahead);
+      return;
     }
 #endif
     if constexpr (codec == EntryCodec::int8) {
@@ -301,52 +124,78 @@ void pagesOf(const PagesTask& task, int64_t firstHead) {
         }
       }
     }
-    constexpr int vectors = mostSums / heads >= 4 ? 4 : mostSums / heads >= 2 ? 2 : 1;
+    constexpr int most = mostSums / heads >= 4 ? 4 : mostSums / heads >= 2 ? 2 : 1;
+    constexpr int vectors = fixed != anyDims && fixed < most * width ? fixed / width : most;
     int64_t i = 0;
     for (; i + vectors * width <= dims; i += vectors * width) {
-      addValues<codec, heads, vectors, fixed>(task, p, end, scores, stride, corrections, i, sums, asked);
+      addValues<codec, heads, vectors, fixed>(task, p, end, scores, stride, corrections, i, walk.sums, ahead);
     }
     if constexpr (fixed == anyDims) {
-      for (; i < dims; i += width) addValues<codec, heads, 1, fixed>(task, p, end, scores, stride, corrections, i, sums, asked);
+      for (; i < dims; i += width) {
+        addValues<codec, heads, 1, fixed>(task, p, end, scores, stride, corrections, i, walk.sums, ahead);
+      }
     }
-    done += entries;
-    p = end;
   }
-  KVFOLD_UNROLL
-  for (int h = 0; h < heads; h++) softmax[h].end(task.peak[firstHead + h], task.total[firstHead + h]);
-  if constexpr (turns) turnSums<codec, fixed>(turnedSums, heads * dims, task.sums + firstHead * dims, false);
+
+  void run() {
+    bool more = true;
+    while (more) {
+      bool has[count];
+      // all first: what comes next is asked for from the start
+      more = false;
+      for (int t = 0; t < count; t++) more |= has[t] = walks[t].advance();
+      for (int t = 0; t < count; t++) {
+        if (has[t]) chunk(t);
+      }
+    }
+    for (int t = 0; t < count; t++) walks[t].finish();
+  }
+};
+
+template <EntryCodec codec, int heads, int fixed>
+void pagesOf(const PagesTask* tasks, int64_t count, int64_t firstHead) {
+  using Own = Walk<codec, heads, fixed>;
+  if constexpr (fixed != anyDims) {
+    if (count == streams) {
+      Own walks[] = {{tasks[0], firstHead}, {tasks[1], firstHead}, {tasks[2], firstHead}, {tasks[3], firstHead}};
+      return Walks<codec, heads, fixed, streams>{walks}.run();
+    }
+  }
+  for (int64_t t = 0; t < count; t++) {
+    Own walk(tasks[t], firstHead);
+    Walks<codec, heads, fixed, 1>{&walk}.run();
+  }
 }
 
 template <EntryCodec codec, int fixed>
-void pagesOfAll(const PagesTask& task) {
-  for (int64_t head = 0; head < task.group; head += 4) {
-    switch (task.group - head) {
-      case 1: pagesOf<codec, 1, fixed>(task, head); break;
-      case 2: pagesOf<codec, 2, fixed>(task, head); break;
-      case 3: pagesOf<codec, 3, fixed>(task, head); break;
-      default: pagesOf<codec, 4, fixed>(task, head);
+void pagesOfAll(const PagesTask* tasks, int64_t count) {
+  // the heads of a larger group read a task once more, that should then lie in the cache
+  if (tasks->group > 4 && count > 1) {
+    for (int64_t t = 0; t < count; t++) pagesOfAll<codec, fixed>(tasks + t, 1);
+    return;
+  }
+  for (int64_t head = 0; head < tasks->group; head += 4) {
+    switch (tasks->group - head) {
+      case 1: pagesOf<codec, 1, fixed>(tasks, count, head); break;
+      case 2: pagesOf<codec, 2, fixed>(tasks, count, head); break;
+      case 3: pagesOf<codec, 3, fixed>(tasks, count, head); break;
+      default: pagesOf<codec, 4, fixed>(tasks, count, head);
     }
   }
 }
 
 template <EntryCodec codec>
 void pages(const PagesTask* tasks, int64_t count) {
+  const int64_t dims = tasks->dims;
   if constexpr (hasSixteen) {
-    if (tasks->dims == 32 || tasks->dims == 64 || tasks->dims == 128) return attendSixteen(codec, tasks, count);
+    if (dims == 32 || dims == 64 || dims == 128) return attendSixteen(codec, tasks, count);
   }
-  for (const PagesTask* task = tasks; task < tasks + count; task++) {
-    if constexpr (width > 8) {
-      if (task->dims == 64) {
-        pagesOfAll<codec, 64>(*task);
-        continue;
-      }
-      if (task->dims == 128) {
-        pagesOfAll<codec, 128>(*task);
-        continue;
-      }
-    }
-    pagesOfAll<codec, anyDims>(*task);
+  if constexpr (width > 8) {
+    if (dims == 32) return pagesOfAll<codec, 32>(tasks, count);
+    if (dims == 64) return pagesOfAll<codec, 64>(tasks, count);
+    if (dims == 128) return pagesOfAll<codec, 128>(tasks, count);
   }
+  pagesOfAll<codec, anyDims>(tasks, count);
 }
 
 }  // namespace
@@ -354,6 +203,6 @@ void pages(const PagesTask* tasks, int64_t count) {
 extern const AttentionKernels attentionKernels;
 const AttentionKernels attentionKernels = {
     {pages<EntryCodec::f32>, pages<EntryCodec::bf16>, pages<EntryCodec::int8>}, attendBlock, massOfBlock,
-    hasSixteen ? 4 : 1};
+    hasSixteen || width > 8 ? 4 : 1};
 
 }  // namespace kvfold::KVFOLD_ISA

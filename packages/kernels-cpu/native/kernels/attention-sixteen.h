@@ -2,6 +2,7 @@
 // of entries is a function of its own: in one function GCC keeps the constants of one part in registers through the others,
 // whose sums then go through memory.
 #pragma once
+#include "attention-ahead.h"
 #include "attention-parts.h"
 #include "attention-stored.h"
 #include "attention-three.h"
@@ -13,40 +14,8 @@ namespace kvfold::KVFOLD_ISA {
 
 #define KVFOLD_PART static __attribute__((noinline))
 
-/** Entries that are worked on side by side. */
-constexpr int together = 4;
-
 /** Heads whose sums of four entries stay in registers, beside a query for each head and a key. */
 constexpr int headsTogether = 3;
-
-/** Places in memory that is worked on later, read on side by side. */
-constexpr int streams = 4;
-
-/**
- * Memory that is worked on a chunk later. It is asked for evenly, a few lines with every step: more at once would wait for each
- * other, and the work with them. Streams take turns.
- */
-struct NextLines {
-  const uint8_t* at[streams];
-
-  template <int lines>
-  inline __attribute__((always_inline)) void ask() {
-    KVFOLD_UNROLL
-    for (int line = 0; line < lines; line++) {
-      __builtin_prefetch(at[0], 0, 3);
-      const uint8_t* first = at[0];
-      KVFOLD_UNROLL
-      for (int s = 1; s < streams; s++) at[s - 1] = at[s];
-      at[streams - 1] = first + 64;
-    }
-  }
-
-  /** Goes on by `bytes` in each stream. */
-  inline __attribute__((always_inline)) void skip(int64_t bytes) {
-    KVFOLD_UNROLL
-    for (int s = 0; s < streams; s++) at[s] += bytes;
-  }
-};
 
 /** The first or second vector of a key's channels from i on; of bf16 those of even or of odd channels. */
 template <EntryCodec codec, int half>

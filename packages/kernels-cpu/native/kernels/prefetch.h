@@ -4,20 +4,25 @@
 
 namespace kvfold::KVFOLD_ISA {
 
-#if defined(__AVX2__) && !defined(__AVX512F__)
+#if defined(__AVX2__)
 constexpr bool inStreams = true;
 #else
 constexpr bool inStreams = false;
 #endif
-/** Bytes that are asked for ahead in each of four streams. */
+/** Bytes that are asked for ahead in each of four streams: Zen 3 wants them late, Sapphire Rapids early. */
+#if defined(__AVX512F__)
+constexpr int64_t streamAhead = 1024;
+#else
 constexpr int64_t streamAhead = 256;
+#endif
 
 /**
  * How the outputs `[begin, end)` are taken in groups of `together`: member m of group i is output
  * `begin + i * step + m * apart`; the last few outputs are left over.
  *
- * Sets of 512 bits take neighbours. In AVX2 each member goes through a part of its own: the memory of Zen 3 gives four
- * streams a third more than one, while its prefetchers hold four short rows in one page for one stream.
+ * With AVX2 and above each member goes through a part of its own: memory gives four streams more than one (a third on Zen 3,
+ * a twelfth on Sapphire Rapids), and processors' prefetchers hold four short rows in one page for one stream. Others take
+ * neighbours.
  */
 struct Groups {
   int64_t count;
@@ -40,9 +45,8 @@ struct Prefetch {
   int64_t rowStride;
   int64_t step;
 
-  static inline __attribute__((always_inline)) Prefetch of(const uint8_t* first, int64_t rowBytes, int rows, int bytes,
-                                                               int groupsAhead = 2) {
-    constexpr int64_t longest = 16384;
+  static inline __attribute__((always_inline)) Prefetch of(const uint8_t* first, int64_t rowBytes, int rows, int bytes) {
+    constexpr int64_t longest = 16384, groupsAhead = 2;
     if (rows * rowBytes > longest) return {first + 2048, rowBytes, bytes};
     return {first + groupsAhead * rows * rowBytes, bytes, static_cast<int64_t>(rows) * bytes};
   }

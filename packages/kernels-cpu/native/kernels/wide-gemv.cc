@@ -141,23 +141,19 @@ KVFOLD_INLINE __m128 sumsOfFours(__m512 v) {
 template <WeightFormat format, int digits>
 void gemv(const WideGemvTask& wide, int64_t begin, int64_t end) {
   constexpr int blockBytes = Quads<format>::blockBytes;
-  // one digit is done so fast that memory must be asked earlier; more digits would only lose cache by that
-  constexpr int groupsAhead = digits == 1 ? 4 : 2;
   const GemvTask& task = wide.task;
   const int64_t blocks = task.inputs / 32, wholeQuads = blocks / quad;
   const float* scalesOfX = reinterpret_cast<const float*>(wide.coded + wide.layout.scaleOffset());
   const float* sumsOfX = reinterpret_cast<const float*>(wide.coded + wide.layout.sumOffset());
-  for (int64_t output = begin; output < end; output += together) {
+  // the last output is computed again rather than others read that are not there
+  const auto outputsOf = [&](int64_t output, int64_t apart, int count) {
     const uint8_t* rows[together];
     KVFOLD_UNROLL
-    for (int o = 0; o < together; o++) {
-      // the last outputs are computed again rather than others read that are not there
-      rows[o] = task.weights + (output + o < end ? output + o : end - 1) * task.rowBytes;
-    }
+    for (int o = 0; o < together; o++) rows[o] = task.weights + (output + (o < count ? o : count - 1) * apart) * task.rowBytes;
     __m512 acc[together], minima = _mm512_setzero_ps();
     KVFOLD_UNROLL
     for (int o = 0; o < together; o++) acc[o] = _mm512_setzero_ps();
-    Prefetch prefetch = Prefetch::of(rows[0], task.rowBytes, together, blockBytes * quad, groupsAhead);
+    Prefetch prefetch = Prefetch::ofStreams(rows[0], apart * task.rowBytes, blockBytes * quad);
     for (int64_t q = 0; q < wholeQuads; q++) {
       addQuad<format, digits, true>(rows, quad, wide.coded + q * digits * 128, scalesOfX + q * quad, sumsOfX + q * quad,
                                     prefetch, acc, minima);
@@ -169,12 +165,17 @@ void gemv(const WideGemvTask& wide, int64_t begin, int64_t end) {
       addQuad<format, digits, false>(rows, left, wide.coded + wholeQuads * digits * 128, scalesOfX + wholeQuads * quad,
                                      sumsOfX + wholeQuads * quad, prefetch, acc, minima);
     }
-    const int count = end - output < together ? static_cast<int>(end - output) : together;
-    const __mmask8 there = static_cast<__mmask8>((1 << count) - 1);
-    __m128 y = _mm_add_ps(sumsOf(acc), sumsOfFours(minima));
-    if (task.bias != nullptr) y = _mm_add_ps(y, _mm_maskz_loadu_ps(there, task.bias + output));
-    _mm_mask_storeu_ps(task.y + output, there, y);
-  }
+    alignas(16) float y[together];
+    _mm_store_ps(y, _mm_add_ps(sumsOf(acc), sumsOfFours(minima)));
+    for (int o = 0; o < count; o++) {
+      const int64_t at = output + o * apart;
+      task.y[at] = y[o] + (task.bias == nullptr ? 0 : task.bias[at]);
+    }
+  };
+  const Groups groups = Groups::of(end - begin, together);
+  for (int64_t i = 0; i < groups.count; i++) outputsOf(begin + i * groups.step, groups.apart, together);
+  const int64_t rest = begin + groups.count * together;
+  if (rest < end) outputsOf(rest, 1, static_cast<int>(end - rest));
 }
 
 /** Codes 32 values; `low` and `high` are where the bytes of the first digit go, `step` to the next digit. */
