@@ -60,9 +60,11 @@ struct Walk {
 };
 
 /** One or more tasks, a chunk of each by turns: memory gives several places far from each other more than one. */
-template <EntryCodec codec, int heads, int fixed, int count>
+template <EntryCodec codec, int heads, int fixed>
 struct Walks {
   Walk<codec, heads, fixed>* walks;
+  /** 1 or `streams`. */
+  int count;
 
   /**
    * What is asked for with the work on a chunk of `pages` pages of the walk `turn`. While each walk goes through a chunk all of
@@ -140,7 +142,7 @@ struct Walks {
   void run() {
     bool more = true;
     while (more) {
-      bool has[count];
+      bool has[streams];
       // all first: what comes next is asked for from the start
       more = false;
       for (int t = 0; t < count; t++) more |= has[t] = walks[t].advance();
@@ -158,12 +160,12 @@ void pagesOf(const PagesTask* tasks, int64_t count, int64_t firstHead) {
   if constexpr (fixed != anyDims) {
     if (count == streams) {
       Own walks[] = {{tasks[0], firstHead}, {tasks[1], firstHead}, {tasks[2], firstHead}, {tasks[3], firstHead}};
-      return Walks<codec, heads, fixed, streams>{walks}.run();
+      return Walks<codec, heads, fixed>{walks, streams}.run();
     }
   }
   for (int64_t t = 0; t < count; t++) {
     Own walk(tasks[t], firstHead);
-    Walks<codec, heads, fixed, 1>{&walk}.run();
+    Walks<codec, heads, fixed>{&walk, 1}.run();
   }
 }
 
