@@ -1,7 +1,9 @@
 /** Steps of every model of the comparison, the ramp included: 7 M tokens in steps of 4,096. */
 export const steps = 1700;
-/** Stages of the ramp to 8x; see ramp.yaml. */
-export const [blank, ramp] = [60, 1350];
+/** Steps of the ramp's first stage; see ramp.yaml. */
+export const blank = 60;
+/** Steps of its second, from 1 to 8x. */
+const ramp = 1350;
 
 /** Part of the ramp done where it reaches a ratio: each doubling takes a third of it. */
 const rampPart = (cr) => Math.log2(cr) / 3;

@@ -28,7 +28,7 @@ const fields = {
   tie_word_embeddings: true,
 };
 const adamw = { learningRate: 0.1, betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0 } as const;
-const recipe = { adamw, muon: undefined, clip: 1 };
+const recipe = { adamw, muon: undefined, decisionRate: 1, clip: 1 };
 const state = (step: number, perplexity?: number): CheckpointState => ({
   step,
   tokens: 10 * step,

@@ -90,12 +90,8 @@ export class Run implements Disposable {
     const method = openMethod(recipe, config);
     const teacher = await openTeacher(recipe, config, resolveModel);
     if (teacher) cleanup.use(teacher);
-    const optimizer = cleanup.use(
-      new Optimizer(recipe.optimizer, muonNames(recipe, config), {
-        rows: method.decisionRows?.(start.parameters) ?? new Map(),
-        rate: recipe.optimizer.decisionRate,
-      }),
-    );
+    const decisionRows = method.decisionRows?.(start.parameters);
+    const optimizer = cleanup.use(new Optimizer(recipe.optimizer, muonNames(recipe, config), decisionRows));
     const data = cleanup.use(
       await openTrainingData(recipe, {
         ...start,

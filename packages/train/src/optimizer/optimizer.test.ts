@@ -17,7 +17,7 @@ const config = parseConfig({
   tie_word_embeddings: true,
 });
 const adamw = { learningRate: 0.1, betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0.5 } as const;
-const recipe = { adamw, muon: { learningRate: 0.2, momentum: 0.95, weightDecay: 0.1 }, clip: 1 };
+const recipe = { adamw, muon: { learningRate: 0.2, momentum: 0.95, weightDecay: 0.1 }, decisionRate: 3, clip: 1 };
 const norm = "model.norm.weight";
 const queries = "model.layers.0.self_attn.q_proj.weight";
 const matrix = "model.layers.0.mlp.gate_proj.weight";
@@ -68,17 +68,17 @@ describe("Optimizer", () => {
     ["AdamW", new Set<string>()],
     ["Muon", new Set([queries])],
   ])("moves rows that decide by AdamW at their own rate where %s moves the others", (_, muonNames) => {
-    const moves = (decisions?: ConstructorParameters<typeof Optimizer>[2]) => {
+    const moves = (decisionRows?: ReadonlyMap<string, readonly number[]>) => {
       using parameters = ones();
-      using optimizer = new Optimizer(recipe, muonNames, decisions);
+      using optimizer = new Optimizer(recipe, muonNames, decisionRows);
       const gradient = tf.tensor2d([8, 1, 0, 0, 0, 2, 0, 0, 0, 0, 4, 1, 3, 0, 0, 0.5], [4, 4]);
       // without the row that decides, the others must move as if it had no gradient
-      const seen = decisions ? gradient : tf.mul(gradient, tf.tensor2d([1, 1, 1, 0], [4, 1]));
+      const seen = decisionRows ? gradient : tf.mul(gradient, tf.tensor2d([1, 1, 1, 0], [4, 1]));
       optimizer.update(parameters, new Map([[queries, seen]]), 1, 1);
       return parameters.get(queries).arraySync() as number[][];
     };
     const plain = moves();
-    const decided = moves({ rows: new Map([[queries, [3]]]), rate: 3 });
+    const decided = moves(new Map([[queries, [3]]]));
     expect(decided.slice(0, 3)).toEqual(plain.slice(0, 3).map((row) => row.map((value) => expect.closeTo(value, 6))));
     // 1 - rate x (learning rate x (sign of the gradient + weight decay))
     const step = (sign: number) => 1 - 3 * 0.1 * (sign + 0.5);
@@ -88,7 +88,7 @@ describe("Optimizer", () => {
   it("leaves no tensor behind but its state", () => {
     using parameters = ones();
     const rows = new Map([[queries, [3]]]);
-    using optimizer = new Optimizer(recipe, new Set([matrix, queries]), { rows, rate: 2 });
+    using optimizer = new Optimizer(recipe, new Set([matrix, queries]), rows);
     const gradients = new Map<string, tf.Tensor>([
       [norm, tf.fill([4], 3)],
       [matrix, tf.fill([8, 4], -3)],

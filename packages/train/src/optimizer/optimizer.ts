@@ -7,14 +7,6 @@ import { muonDirection } from "./muon-direction.js";
 /** Momentum buffers by name: `adam_m.<weight>`, `adam_v.<weight>`, `muon.<weight>`. */
 export type OptimizerState = ReadonlyMap<string, tf.Tensor>;
 
-/** Rows of projections that decide; AdamW moves them also where Muon moves the rest of the matrix. */
-export interface DecisionRows {
-  /** By the projection's name. */
-  readonly rows: ReadonlyMap<string, readonly number[]>;
-  /** Times AdamW's learning rate. */
-  readonly rate: number;
-}
-
 /**
  * AdamW (Loshchilov and Hutter 2019) for all weights, or Muon (Jordan et al. 2024) for those that `muon` names: momentum
  * 0.95 with Nesterov's look-ahead, orthogonalised, scaled by sqrt(max(1, out / in)). Owns its state.
@@ -28,7 +20,8 @@ export class Optimizer implements Disposable {
     private readonly recipe: OptimizerRecipe,
     /** Weights that Muon updates; all others are AdamW's. */
     private readonly muonNames: ReadonlySet<string>,
-    private readonly decisions: DecisionRows = { rows: new Map(), rate: 1 },
+    /** Rows that decide, by the projection's name: AdamW moves them also where Muon moves the rest of the matrix. */
+    private readonly decisionRows: ReadonlyMap<string, readonly number[]> = new Map(),
   ) {}
 
   get updates(): number {
@@ -77,7 +70,7 @@ export class Optimizer implements Disposable {
   }
 
   #moved(param: tf.Tensor, name: string, grad: tf.Tensor, factor: number): tf.Tensor {
-    const rows = this.decisions.rows.get(name);
+    const rows = this.decisionRows.get(name);
     if (rows === undefined) return this.#movedRest(param, name, grad, factor);
     const decides = rowMask(param.shape, rows);
     const others = tf.sub(1, decides);
@@ -86,7 +79,7 @@ export class Optimizer implements Disposable {
     const rest = this.muonNames.has(name)
       ? this.#movedByMuon(param, name, tf.mul(grad, others) as tf.Tensor2D, factor)
       : byAdamW;
-    const decided = tf.add(param, tf.mul(tf.sub(byAdamW, param), this.decisions.rate));
+    const decided = tf.add(param, tf.mul(tf.sub(byAdamW, param), this.recipe.decisionRate));
     return tf.add(tf.mul(rest, others), tf.mul(decided, decides));
   }
 
