@@ -32,17 +32,17 @@ function retrofit(from: string, method: object, dryRun = true): Promise<unknown>
 }
 
 it("goes on from models that decide as the recipe does", async () => {
-  await retrofit(modelPath, { kind: "dmc" });
+  await retrofit(modelPath, { kind: "dmc", offset: 1 });
   await retrofit(dmsPath, { kind: "dms", logitScale: 10, delay: 4 });
 }, 60_000);
 
 it.each([
   [
     modelPath,
-    { kind: "dmc", offset: 1 },
-    /learnt to compress with method\.offset: 5; this recipe has method\.offset: 1,/,
+    { kind: "dmc", offset: 2 },
+    /learnt to compress with method\.offset: 1; this recipe has method\.offset: 2,/,
   ],
-  [modelPath, { kind: "dms" }, /method\.kind: dmc; this recipe has method\.kind: dms/],
+  [modelPath, { kind: "dms", offset: 1 }, /method\.kind: dmc; this recipe has method\.kind: dms/],
   [dmsPath, { kind: "dms" }, /method\.logitScale: 10; this recipe has method\.logitScale: 100/],
   [
     dmsPath,
