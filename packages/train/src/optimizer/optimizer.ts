@@ -71,7 +71,11 @@ export class Optimizer implements Disposable {
 
   #moved(param: tf.Tensor, name: string, grad: tf.Tensor, factor: number): tf.Tensor {
     const rows = this.decisionRows.get(name);
-    if (rows === undefined) return this.#movedRest(param, name, grad, factor);
+    const { decisionRate } = this.recipe;
+    // without Muon and at the same rate they are rows like the others
+    if (rows === undefined || (decisionRate === 1 && !this.muonNames.has(name))) {
+      return this.#movedRest(param, name, grad, factor);
+    }
     const decides = rowMask(param.shape, rows);
     const others = tf.sub(1, decides);
     const byAdamW = this.#movedByAdamW(param, name, grad, factor);
@@ -79,7 +83,7 @@ export class Optimizer implements Disposable {
     const rest = this.muonNames.has(name)
       ? this.#movedByMuon(param, name, tf.mul(grad, others) as tf.Tensor2D, factor)
       : byAdamW;
-    const decided = tf.add(param, tf.mul(tf.sub(byAdamW, param), this.recipe.decisionRate));
+    const decided = tf.add(param, tf.mul(tf.sub(byAdamW, param), decisionRate));
     return tf.add(tf.mul(rest, others), tf.mul(decided, decides));
   }
 

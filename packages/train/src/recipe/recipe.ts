@@ -86,9 +86,9 @@ export interface OptimizerRecipe {
     readonly epsilon: number;
     readonly weightDecay: number;
   };
-  /** Muon for the matrices inside the layers; undefined: AdamW for all. In a retrofit q and k stay with AdamW. */
+  /** Muon for the matrices inside the layers; undefined: AdamW for all. In a retrofit the rows that decide stay with AdamW. */
   readonly muon: { readonly learningRate: number; readonly momentum: number; readonly weightDecay: number } | undefined;
-  /** Times AdamW's learning rate: that of the neurons that decide. */
+  /** Times AdamW's learning rate: that of the rows of q and k that decide. */
   readonly decisionRate: number;
   /** Largest norm of all gradients together; Infinity: no clipping. */
   readonly clip: number;
