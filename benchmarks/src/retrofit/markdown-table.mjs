@@ -1,6 +1,14 @@
-/** The comparison as a Markdown table; differences are against the row of that name. */
+/**
+ * The comparison as a Markdown table; differences are against the row of that name, those of a second seed (`-b`) or a larger
+ * budget (`-long`) against that row's own one if there is one.
+ */
 export function markdownTable(rows, reference) {
-  const control = rows.find(({ name }) => name === reference);
+  const named = (name) => rows.find((row) => row.name === name);
+  const controlOf = ({ name }) => named(`${reference}${/-(b|long)$/.exec(name)?.[0] ?? ""}`) ?? named(reference);
+  const against = (row) => {
+    const control = controlOf(row);
+    return control ? `${((row.perplexity / control.perplexity - 1) * 100).toFixed(1)} %` : "";
+  };
   const head = [
     "model",
     "perplexity",
@@ -17,7 +25,7 @@ export function markdownTable(rows, reference) {
   const cells = rows.map((row) => [
     row.name,
     row.perplexity.toFixed(2),
-    control ? `${((row.perplexity / control.perplexity - 1) * 100).toFixed(1)} %` : "",
+    against(row),
     row.firstToken.toFixed(3),
     row.recall.toFixed(3),
     `${row.textRatio.toFixed(2)} / ${row.recallRatio.toFixed(2)}`,
