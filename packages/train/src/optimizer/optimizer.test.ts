@@ -85,6 +85,19 @@ describe("Optimizer", () => {
     expect(decided[3]).toEqual([step(1), step(0), step(0), step(1)].map((value) => expect.closeTo(value, 5)));
   });
 
+  it("keeps moments of the rows that decide, and of no others, where Muon moves a matrix", () => {
+    using parameters = ones();
+    using optimizer = new Optimizer(recipe, new Set([queries]), new Map([[queries, [1, 3]]]));
+    const gradient = tf.fill([4, 4], 2);
+    optimizer.update(parameters, new Map([[queries, gradient]]), 1, 1);
+    expect(Object.fromEntries([...optimizer.state].map(([name, { shape }]) => [name, shape]))).toEqual({
+      [`adam_m.decisions.${queries}`]: [2, 4],
+      [`adam_v.decisions.${queries}`]: [2, 4],
+      [`muon.${queries}`]: [4, 4],
+    });
+    gradient.dispose();
+  });
+
   it("leaves no tensor behind but its state", () => {
     using parameters = ones();
     const rows = new Map([[queries, [3]]]);

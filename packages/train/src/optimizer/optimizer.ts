@@ -4,7 +4,7 @@ import type { Parameters } from "../model/parameters.js";
 import type { OptimizerRecipe } from "../recipe/recipe.js";
 import { muonDirection } from "./muon-direction.js";
 
-/** Momentum buffers by name: `adam_m.<weight>`, `adam_v.<weight>`, `muon.<weight>`. */
+/** Momentum buffers by name: `adam_m.<weight>`, `adam_v.<weight>`, `muon.<weight>`; of rows that decide `adam_m.decisions.<weight>`. */
 export type OptimizerState = ReadonlyMap<string, tf.Tensor>;
 
 /**
@@ -72,19 +72,20 @@ export class Optimizer implements Disposable {
   #moved(param: tf.Tensor, name: string, grad: tf.Tensor, factor: number): tf.Tensor {
     const rows = this.decisionRows.get(name);
     const { decisionRate } = this.recipe;
+    const muon = this.muonNames.has(name);
     // without Muon and at the same rate they are rows like the others
-    if (rows === undefined || (decisionRate === 1 && !this.muonNames.has(name))) {
-      return this.#movedRest(param, name, grad, factor);
-    }
-    const decides = rowMask(param.shape, rows);
-    const others = tf.sub(1, decides);
-    const byAdamW = this.#movedByAdamW(param, name, grad, factor);
+    if (rows === undefined || (decisionRate === 1 && !muon)) return this.#movedRest(param, name, grad, factor);
+    const own = tf.tensor1d([...rows], "int32");
+    // only of these rows are moments kept: a matrix that Muon moves needs no others
+    const decided = this.#movedByAdamW(
+      tf.gather(param, own),
+      `decisions.${name}`,
+      tf.gather(grad, own),
+      factor * decisionRate,
+    );
     // Muon, which mixes rows, must not see those that are not its own
-    const rest = this.muonNames.has(name)
-      ? this.#movedByMuon(param, name, tf.mul(grad, others) as tf.Tensor2D, factor)
-      : byAdamW;
-    const decided = tf.add(param, tf.mul(tf.sub(byAdamW, param), decisionRate));
-    return tf.add(tf.mul(rest, others), tf.mul(decided, decides));
+    const rest = this.#movedRest(param, name, muon ? withoutRows(grad, rows) : grad, factor);
+    return withRows(rest, decided, rows);
   }
 
   #movedRest(param: tf.Tensor, name: string, grad: tf.Tensor, factor: number): tf.Tensor {
@@ -130,9 +131,18 @@ export class Optimizer implements Disposable {
   }
 }
 
-/** 1 in the rows given and 0 elsewhere, `[out, 1, ...]`. */
-function rowMask([out, ...inner]: readonly number[], rows: readonly number[]): tf.Tensor {
-  const mask = new Float32Array(out as number);
-  for (const row of rows) mask[row] = 1;
-  return tf.tensor(mask, [mask.length, ...inner.map(() => 1)]);
+/** `[out, ...]` with zeros in the rows given. */
+function withoutRows(tensor: tf.Tensor, rows: readonly number[]): tf.Tensor {
+  const [out, ...inner] = tensor.shape;
+  const mask = new Float32Array(out as number).fill(1);
+  for (const row of rows) mask[row] = 0;
+  return tf.mul(tensor, tf.tensor(mask, [mask.length, ...inner.map(() => 1)]));
+}
+
+/** `[out, ...]` with other rows in the places given. */
+function withRows(tensor: tf.Tensor, others: tf.Tensor, rows: readonly number[]): tf.Tensor {
+  const out = tensor.shape[0] as number;
+  const from = Int32Array.from({ length: out }, (_, row) => row);
+  for (const [i, row] of rows.entries()) from[row] = out + i;
+  return tf.gather(tf.concat([tensor, others], 0), tf.tensor1d(from, "int32"));
 }
