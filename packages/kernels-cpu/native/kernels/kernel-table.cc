@@ -11,6 +11,7 @@ extern const CodedGemvKernels codedGemvKernels;
 extern const WideGemvKernels wideGemvKernels;
 extern const SuperGemvKernels superGemvKernels;
 extern const TileGemmKernels tileGemmKernels;
+extern const ScaledTileKernels scaledTileKernels;
 extern const DenseTileKernels denseTileKernels;
 extern const EntryKernels entryKernels;
 extern const AttentionKernels attentionKernels;
@@ -35,6 +36,7 @@ const KernelTable kernelTable = {
     &wideGemvKernels,
     &superGemvKernels,
     &tileGemmKernels,
+    &scaledTileKernels,
     &denseTileKernels,
     &entryKernels,
     &attentionKernels,

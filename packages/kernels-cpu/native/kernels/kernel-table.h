@@ -16,6 +16,7 @@
 #include "norm.h"
 #include "reduce.h"
 #include "rows.h"
+#include "scaled-tile.h"
 #include "skinny.h"
 #include "softmax.h"
 #include "super-gemv.h"
@@ -34,6 +35,7 @@ struct KernelTable {
   const WideGemvKernels* wideGemv;
   const SuperGemvKernels* superGemv;
   const TileGemmKernels* tileGemm;
+  const ScaledTileKernels* scaledTile;
   const DenseTileKernels* denseTile;
   const EntryKernels* entries;
   const AttentionKernels* attention;

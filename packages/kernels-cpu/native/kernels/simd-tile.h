@@ -53,6 +53,16 @@ KVFOLD_INLINE void transpose16(__m512i* r) {
   }
 }
 
+/** A tile of 16 outputs by 16 rows, to rows of y. */
+KVFOLD_INLINE void storeTile(const float* tile, const float* bias, float* y, int64_t yStride, int64_t outputs, int64_t rows) {
+  if (outputs <= 0 || rows <= 0) return;
+  __m512i lines[16];
+  for (int i = 0; i < 16; i++) lines[i] = _mm512_load_si512(tile + 16 * i);
+  transpose16(lines);
+  const F plus = bias == nullptr ? all(0) : loadUpTo(bias, outputs);
+  for (int64_t r = 0; r < 16 && r < rows; r++) storeUpTo(y + r * yStride, add(_mm512_castsi512_ps(lines[r]), plus), outputs);
+}
+
 struct alignas(64) TileConfig {
   uint8_t palette = 1;
   uint8_t startRow = 0;

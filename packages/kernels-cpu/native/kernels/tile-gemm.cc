@@ -36,16 +36,6 @@ void packX(const float* rows, int64_t stride, int64_t count, int64_t depth, int 
   }
 }
 
-/** A tile of 16 outputs by 16 rows, to rows of y. */
-void storeTile(const float* tile, const float* bias, float* y, int64_t yStride, int64_t outputs, int64_t rows) {
-  if (outputs <= 0 || rows <= 0) return;
-  __m512i lines[16];
-  for (int i = 0; i < 16; i++) lines[i] = _mm512_load_si512(tile + 16 * i);
-  transpose16(lines);
-  const F plus = bias == nullptr ? all(0) : loadUpTo(bias, outputs);
-  for (int64_t r = 0; r < 16 && r < rows; r++) storeUpTo(y + r * yStride, add(_mm512_castsi512_ps(lines[r]), plus), outputs);
-}
-
 // Tiles 0 to 3 hold the sums of two strips of outputs by two of rows, 4 and 5 weights, 6 and 7 activations.
 void multiplyPair(const TilePlan& plan, int xTerms, const uint16_t* weights, int64_t weightStrip, const uint16_t* x, int64_t xStrip,
                   int64_t depths, bool two, float (*sums)[256]) {
