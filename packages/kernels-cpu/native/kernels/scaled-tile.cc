@@ -42,13 +42,16 @@ using Square = float[tileSide * tileSide];
 /** Two strips of outputs by one or two of rows. */
 using Squares = Square[2][2];
 
-/** What one depth gave, and where it goes. */
+/** Pairs of strips of outputs. */
+constexpr int mostPairs = mostScaledOutputs / (2 * tileSide);
+
+/** What one depth gave for a pair of strips, and where it goes. */
 template <bool minima, int strips>
 struct Scaling {
-  const Squares& made;
+  const Squares* made;
   const float* factors[2];
   F sums[strips];
-  Squares& acc;
+  Squares* acc;
 
   /** Scales and adds one output of two times sixteen. */
   inline __attribute__((always_inline)) void add(int output) const {
@@ -56,8 +59,8 @@ struct Scaling {
     const F factor = all(factors[strip][i]), minimum = minima ? all(factors[strip][tileSide + i]) : all(0);
     KVFOLD_UNROLL
     for (int s = 0; s < strips; s++) {
-      float* at = acc[strip][s] + i * tileSide;
-      F total = fma(load(made[strip][s] + i * tileSide), factor, load(at));
+      float* at = (*acc)[strip][s] + i * tileSide;
+      F total = fma(load((*made)[strip][s] + i * tileSide), factor, load(at));
       if constexpr (minima) total = fma(sums[s], minimum, total);
       store(at, total);
     }
@@ -73,74 +76,84 @@ struct Scaling {
 };
 
 /**
- * Two strips of outputs by `strips` of rows. Tiles 0 to 3 hold the sums of a depth, 4 and 5 weights, 6 and 7 activations. While the
- * tiles work on a depth, a little after each of their products, what the depth before gave is scaled.
+ * All outputs by one or two strips of rows. Depth by depth, so that the tiles of x, which are three times those of the weights, come
+ * from the first-level cache for all outputs but the first. Tiles 0 to 3 hold the sums of a depth, 4 and 5 weights, 6 and 7
+ * activations. While the tiles work on one pair of strips, a little after each of their products, what the pair before gave is scaled.
  */
 template <bool minima, int strips>
-void multiplyPair(const ScaledTileTask& task, const uint16_t* x, const float* xSums, Squares& acc) {
+void multiplyRows(const ScaledTileTask& task, int pairs, const uint16_t* x, const float* xSums, Squares* acc) {
   alignas(64) Squares made[2];
   const int64_t depths = task.depths, xStrip = depths * task.xTerms * tileNumbers, strip = scaledStrip(depths);
-  const auto scaling = [&](int64_t k) {
-    const float* factors = reinterpret_cast<const float*>(task.weights + depths * tileNumbers) + k * tileFactors;
-    Scaling<minima, strips> of = {made[k & 1], {factors, factors + strip / 2}, {}, acc};
-    for (int s = 0; minima && s < strips; s++) of.sums[s] = load(xSums + (s * depths + k) * tileSide);
-    return of;
-  };
   constexpr int products = 2 * strips * tileTerms;
+  Scaling<minima, strips> before;
+  int step = 0;
   for (int64_t k = 0; k < depths; k++) {
-    const Scaling<minima, strips> before = scaling(k == 0 ? 0 : k - 1);
-    int product = 0;
-    const auto scaleSome = [&]() __attribute__((always_inline)) {
-      if (k > 0) before.template addPart<products>(product);
-      product++;
-    };
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    const uint16_t* w = task.weights + k * tileNumbers;
-    _tile_loadd(4, w, 64);
-    _tile_loadd(5, w + strip, 64);
-    KVFOLD_UNROLL
-    for (int j = 0; j < tileTerms; j++) {
-      const uint16_t* at = x + (k * task.xTerms + j) * tileNumbers;
-      _tile_loadd(6, at, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      scaleSome();
-      _tile_dpbf16ps(1, 5, 6);
-      scaleSome();
+    for (int pair = 0; pair < pairs; pair++, step++) {
+      int product = 0;
+      const auto scaleSome = [&]() __attribute__((always_inline)) {
+        if (step > 0) before.template addPart<products>(product);
+        product++;
+      };
+      _tile_zero(0);
+      _tile_zero(1);
+      _tile_zero(2);
+      _tile_zero(3);
+      const uint16_t* own = task.weights + 2 * pair * strip;
+      _tile_loadd(4, own + k * tileNumbers, 64);
+      _tile_loadd(5, own + strip + k * tileNumbers, 64);
+      KVFOLD_UNROLL
+      for (int j = 0; j < tileTerms; j++) {
+        const uint16_t* at = x + (k * task.xTerms + j) * tileNumbers;
+        _tile_loadd(6, at, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        scaleSome();
+        _tile_dpbf16ps(1, 5, 6);
+        scaleSome();
+        if constexpr (strips > 1) {
+          _tile_loadd(7, at + xStrip, 64);
+          _tile_dpbf16ps(2, 4, 7);
+          scaleSome();
+          _tile_dpbf16ps(3, 5, 7);
+          scaleSome();
+        }
+      }
+      Squares& now = made[step & 1];
+      _tile_stored(0, now[0][0], 64);
+      _tile_stored(1, now[1][0], 64);
       if constexpr (strips > 1) {
-        _tile_loadd(7, at + xStrip, 64);
-        _tile_dpbf16ps(2, 4, 7);
-        scaleSome();
-        _tile_dpbf16ps(3, 5, 7);
-        scaleSome();
+        _tile_stored(2, now[0][1], 64);
+        _tile_stored(3, now[1][1], 64);
+      }
+      before.made = &now;
+      before.acc = acc + pair;
+      const float* factors = reinterpret_cast<const float*>(own + depths * tileNumbers) + k * tileFactors;
+      before.factors[0] = factors;
+      before.factors[1] = factors + strip / 2;
+      if constexpr (minima) {
+        for (int s = 0; s < strips; s++) before.sums[s] = load(xSums + (s * depths + k) * tileSide);
       }
     }
-    _tile_stored(0, made[k & 1][0][0], 64);
-    _tile_stored(1, made[k & 1][1][0], 64);
-    if constexpr (strips > 1) {
-      _tile_stored(2, made[k & 1][0][1], 64);
-      _tile_stored(3, made[k & 1][1][1], 64);
-    }
   }
-  scaling(depths - 1).template addPart<1>(0);
+  if (step > 0) before.template addPart<1>(0);
 }
 
 void multiply(const ScaledTileTask& task) {
   const TileConfig config;
   _tile_loadconfig(&config);
   const int64_t xStrip = task.depths * task.xTerms * tileNumbers;
+  const int pairs = static_cast<int>((task.outputs + 2 * tileSide - 1) / (2 * tileSide));
   for (int64_t row = 0; row < task.rows; row += 2 * tileSide) {
-    alignas(64) Squares acc = {};
+    alignas(64) Squares acc[mostPairs] = {};
     const bool two = task.rows - row > tileSide;
     const uint16_t* x = task.x + row / tileSide * xStrip;
-    if (task.xSums == nullptr) (two ? multiplyPair<false, 2> : multiplyPair<false, 1>)(task, x, nullptr, acc);
-    else (two ? multiplyPair<true, 2> : multiplyPair<true, 1>)(task, x, task.xSums + row * task.depths, acc);
-    for (int part = 0; part < 4; part++) {
-      const int64_t output = (part & 1) * tileSide, first = row + (part >> 1) * tileSide;
-      storeTile(acc[part & 1][part >> 1], task.bias == nullptr ? nullptr : task.bias + output, task.y + first * task.yStride + output,
-                task.yStride, task.outputs - output, task.rows - first);
+    if (task.xSums == nullptr) (two ? multiplyRows<false, 2> : multiplyRows<false, 1>)(task, pairs, x, nullptr, acc);
+    else (two ? multiplyRows<true, 2> : multiplyRows<true, 1>)(task, pairs, x, task.xSums + row * task.depths, acc);
+    for (int pair = 0; pair < pairs; pair++) {
+      for (int part = 0; part < 4; part++) {
+        const int64_t output = (2 * pair + (part & 1)) * tileSide, first = row + (part >> 1) * tileSide;
+        storeTile(acc[pair][part & 1][part >> 1], task.bias == nullptr ? nullptr : task.bias + output,
+                  task.y + first * task.yStride + output, task.yStride, task.outputs - output, task.rows - first);
+      }
     }
   }
   _tile_release();

@@ -18,8 +18,11 @@ constexpr int64_t scaledStrip(int64_t depths) { return depths * (tileNumbers + 2
 /** Terms of the activations: all the bits of a float. */
 constexpr int tileTerms = 3;
 
+/** Most outputs of a task: what is summed for them stays in the first-level cache. */
+constexpr int64_t mostScaledOutputs = 8 * tileSide;
+
 struct ScaledTileTask {
-  /** Two strips of weights; the second follows the first. */
+  /** Strips of weights, one after the other and an even number of them. */
   const uint16_t* weights;
   /** Strips of activations, of `xTerms` terms each, of which the first `tileTerms` are taken. */
   const uint16_t* x;
@@ -28,7 +31,7 @@ struct ScaledTileTask {
   const float* xSums;
   int64_t depths;
   const float* bias;
-  /** Rows `yStride` apart; at most 32 outputs. */
+  /** Rows `yStride` apart. */
   float* y;
   int64_t yStride;
   int64_t outputs;

@@ -8,8 +8,10 @@ namespace kvfold {
 namespace {
 
 constexpr int64_t pairOutputs = 2 * tileSide;
-// Outputs whose unpacked weights stay in the second-level cache while all rows of x pass by.
-constexpr int64_t mostGroupOutputs = 128;
+// Outputs whose unpacked weights stay in the second-level cache while all rows of x pass by: so many bytes of them, but not less
+// than so many outputs, for each group reads all of x from further away.
+constexpr int64_t groupBytes = 768 << 10;
+constexpr int64_t leastGroupOutputs = 128;
 // Rows of x that pass a group of outputs at once: their tiles share the second level with the weights.
 constexpr int64_t passRows = 64;
 
@@ -45,7 +47,9 @@ struct Group {
 
   /** Outputs that are worked on together: as many for each thread, none with more than fit the cache. */
   int64_t outputsEach() const {
-    const int64_t threads = threadCount(), least = (layer.outputs + mostGroupOutputs - 1) / mostGroupOutputs;
+    const int64_t stripBytes = 2 * weightStrip(), fitting = stripBytes == 0 ? 0 : groupBytes / stripBytes * tileSide;
+    const int64_t most = fitting < leastGroupOutputs ? leastGroupOutputs : fitting;
+    const int64_t threads = threadCount(), least = (layer.outputs + most - 1) / most;
     const int64_t count = least == 0 ? 1 : roundUp(least, threads);
     const int64_t each = roundUp((layer.outputs + count - 1) / count, pairOutputs);
     return each == 0 ? pairOutputs : each;
@@ -66,26 +70,30 @@ struct Group {
     table.tileGemm->packWeights(floats, layer.inputs, count, layer.inputs, plan.weightTerms, tiles);
   }
 
-  /** The outputs `[first, end)`, at most `mostGroupOutputs`. */
+  /** The outputs `[first, end)`, at most `outputsEach()`. */
   void multiply(int64_t first, int64_t end, float* floats, uint16_t* tiles) const {
     for (int64_t output = first; output < first + roundUp(end - first, pairOutputs); output += tileSide) {
       const int64_t count = end - output < 0 ? 0 : smaller(tileSide, end - output);
       unpack(output, count, floats, tiles + (output - first) / tileSide * weightStrip());
     }
     for (int64_t row = 0; row < rows; row += passRows) {
-      for (int64_t output = first; output < end; output += pairOutputs) {
-        const uint16_t* weights = tiles + (output - first) / tileSide * weightStrip();
-        const float* bias = layer.bias == nullptr ? nullptr : layer.bias + output;
-        float* out = y + row * layer.outputs + output;
-        const int64_t outputs = smaller(pairOutputs, end - output), some = smaller(passRows, rows - row);
-        const uint16_t* own = x + row / tileSide * xStrip();
-        if (scaled) {
-          const float* sums = hasMinima(layer.format) ? xSums + row * depths : nullptr;
-          kernels().scaledTile->multiply({weights, own, xTerms, sums, depths, bias, out, layer.outputs, outputs, some});
-        } else {
-          kernels().tileGemm->multiply(plan, xTerms, weights, weightStrip(), own, xStrip(), depths, bias, out, layer.outputs, outputs,
-                                       some);
+      const int64_t some = smaller(passRows, rows - row);
+      const uint16_t* own = x + row / tileSide * xStrip();
+      const float* bias = layer.bias == nullptr ? nullptr : layer.bias + first;
+      float* out = y + row * layer.outputs + first;
+      if (scaled) {
+        const float* sums = hasMinima(layer.format) ? xSums + row * depths : nullptr;
+        for (int64_t at = 0; at < end - first; at += mostScaledOutputs) {
+          kernels().scaledTile->multiply({tiles + at / tileSide * weightStrip(), own, xTerms, sums, depths,
+                                          bias == nullptr ? nullptr : bias + at, out + at, layer.outputs,
+                                          smaller(mostScaledOutputs, end - first - at), some});
         }
+        continue;
+      }
+      for (int64_t at = 0; at < end - first; at += pairOutputs) {
+        kernels().tileGemm->multiply(plan, xTerms, tiles + at / tileSide * weightStrip(), weightStrip(), own, xStrip(), depths,
+                                     bias == nullptr ? nullptr : bias + at, out + at, layer.outputs,
+                                     smaller(pairOutputs, end - first - at), some);
       }
     }
   }
