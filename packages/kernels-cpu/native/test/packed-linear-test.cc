@@ -64,6 +64,8 @@ void testPackedLinear() {
         for (int digits = 0; digits <= 3; digits++) compare(format, 21, width, count, digits);
       }
     }
+    // more outputs than tiles take at once, and more rows than pass them
+    for (int digits = 1; digits <= 3; digits++) compare(format, 150, inputs[2], 70, digits);
   }
   setActivationDigits(3);
 }
