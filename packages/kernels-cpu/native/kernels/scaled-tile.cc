@@ -70,7 +70,6 @@ struct Scaling {
   template <int parts>
   inline __attribute__((always_inline)) void addPart(int part) const {
     constexpr int outputs = 2 * tileSide;
-    KVFOLD_UNROLL
     for (int i = part * outputs / parts; i < (part + 1) * outputs / parts; i++) add(i);
   }
 };
