@@ -32,10 +32,11 @@ struct PageWalk {
     return entries > 0;
   }
 
-  /** A page behind the chunk; the first of the chunk where nothing follows, or where all of it was read by other heads. */
+  /** A page behind the chunk; one that was read already where nothing follows, or where all of it was read by other heads. */
   const uint8_t* behind(int64_t page) const {
     const int64_t at = end + page, beyond = at - task.pageCount;
-    if (firstHead > 0 || beyond >= task.aheadCount) return task.pages[begin].data;
+    // behind the last chunk of a walk that waits for the others nothing begins
+    if (firstHead > 0 || beyond >= task.aheadCount) return task.pages[begin < task.pageCount ? begin : 0].data;
     return beyond < 0 ? task.pages[at].data : task.ahead[beyond].data;
   }
 };
