@@ -74,11 +74,15 @@ console.log(markdownTable(all, compared));
 
 /** Rows of the last table that were scored with the same settings and are not scored anew. */
 function earlierRows(settings, anew) {
-  const path = join(out, "table.json");
-  if (!existsSync(path)) return [];
-  const last = JSON.parse(readFileSync(path, "utf8"));
-  if (JSON.stringify(last.settings) !== JSON.stringify(settings)) return [];
+  const last = lastTable();
+  if (JSON.stringify(last?.settings) !== JSON.stringify(settings)) return [];
   return last.rows.filter(({ name }) => !anew.has(name));
+}
+
+/** The table that is there, if any. */
+function lastTable() {
+  const path = join(out, "table.json");
+  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
 }
 
 /** Base and control, trained models, then policies without training. */
@@ -121,9 +125,11 @@ async function matched(name, model, make, dmc) {
   };
   const recall = async (budget) =>
     (await evaluateRecall({ model, policies: [make(budget)], ...recallCells }))[0].liveBytes;
+  // the last table's are a good guess
+  const last = lastTable()?.rows.find((row) => row.name === name)?.budgets;
   const budgets = {
-    text: await budgetFor(text, dmc.textLiveBytes, textWindow / dmc.textRatio),
-    recall: await budgetFor(recall, dmc.recallLiveBytes, 64),
+    text: await budgetFor(text, dmc.textLiveBytes, last?.text ?? textWindow / dmc.textRatio),
+    recall: await budgetFor(recall, dmc.recallLiveBytes, last?.recall ?? 64),
   };
   return score(name, model, (use) => make(budgets[use]), { budgets });
 }
