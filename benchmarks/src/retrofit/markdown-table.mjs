@@ -1,10 +1,7 @@
-/**
- * The comparison as a Markdown table; differences are against the row of that name, those of a second seed (`-b`) or a larger
- * budget (`-long`) against that row's own one if there is one.
- */
+/** The comparison as a Markdown table; differences are against the row of that name, those of a second seed (`-b`) against its own. */
 export function markdownTable(rows, reference) {
   const named = (name) => rows.find((row) => row.name === name);
-  const controlOf = ({ name }) => named(`${reference}${/-(b|long)$/.exec(name)?.[0] ?? ""}`) ?? named(reference);
+  const controlOf = ({ name }) => (name.endsWith("-b") && named(`${reference}-b`)) || named(reference);
   const against = (row) => {
     const control = controlOf(row);
     return control ? `${((row.perplexity / control.perplexity - 1) * 100).toFixed(1)} %` : "";

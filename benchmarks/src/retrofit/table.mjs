@@ -154,12 +154,18 @@ function trained(name) {
   let [tokens, seconds] = [0, 0];
   for (let run = join(folder, name), upTo = Number.POSITIVE_INFINITY; run !== undefined; ) {
     const part = pass(run, upTo);
-    if (part === undefined) return {}; // the base
+    if (part === undefined) return recorded(name); // the base, or a model that is here without its run
     tokens += part.tokens;
     seconds += part.seconds;
     [run, upTo] = startOf(run);
   }
   return { trainedTokens: tokens, trainedMinutes: seconds / 60 };
+}
+
+/** What the last table says of a model's training. */
+function recorded(name) {
+  const { trainedTokens, trainedMinutes } = lastTable()?.rows.find((row) => row.name === name) ?? {};
+  return trainedTokens === undefined ? {} : { trainedTokens, trainedMinutes };
 }
 
 /** Run and step of the checkpoint that a run started from; nothing where it started from a model. */

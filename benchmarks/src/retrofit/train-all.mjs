@@ -54,10 +54,6 @@ const rampTo4 = {
   "method.stages.ramp": branchStep(4) - blank,
 };
 
-/** Twice the tokens: the ramp to 4x takes twice as long, and so does the last stage, whose rate falls for most of it. */
-const longRamp = 2 * (branchStep(4) - blank);
-const longLast = 2 * steps - blank - longRamp;
-
 /** Pooled heads learn from the base as well, as all compressed models do. */
 const gqa = (ratio) => ({
   name: `gqa-${ratio}x`,
@@ -81,15 +77,6 @@ const all = [
   { name: "ramp-b", recipe: "ramp", set: rampTo4 },
   hardened("dmc-4x-b", 4, "ramp-b", 22),
   { name: "control-b", recipe: "control", set: { seed: 21 } },
-  { name: "ramp-long", recipe: "ramp", set: { cr: 4, steps: blank + longRamp, "method.stages.ramp": longRamp } },
-  hardened("dmc-4x-long", 4, "ramp-long", 12, {
-    "model.from": checkpoint("ramp-long", blank + longRamp),
-    steps: longLast,
-    "method.stages.solidify": longLast,
-    "schedule.decaySteps": 1200,
-  }),
-  { name: "control-long", recipe: "control", set: { steps: 2 * steps, "schedule.decaySteps": 800 } },
-  { ...gqa(4), name: "gqa-4x-long", set: { ...gqa(4).set, steps: 2 * steps, "schedule.decaySteps": 800 } },
 ];
 
 mkdirSync(runs, { recursive: true });
