@@ -52,21 +52,26 @@ for (const name of trained.filter((name) => /^(ramp|dm[cs])/.test(name))) {
     },
   });
 }
-const steps = trained
-  .filter((name) => !name.startsWith("base"))
-  .flatMap((name) =>
+/** Runs of the comparison; all others are rounds before it, and tries. */
+const compared = /^(ramp(-dms)?|control|(dmc|dms|gqa)-\dx)(-b)?$/;
+await drawTraining(
+  "training",
+  trained.filter((name) => compared.test(name)),
+);
+await drawTraining(
+  "tries",
+  trained.filter((name) => !compared.test(name) && !name.startsWith("base")),
+);
+
+/** Loss and ratio of some runs, means of 20 steps. */
+async function drawTraining(name, runs) {
+  const steps = runs.flatMap((run) =>
     means(
-      events(name).filter(({ type }) => type === "step"),
+      events(run).filter(({ type }) => type === "step"),
       20,
-    ).map((step) => ({
-      run: name,
-      step: step.step,
-      "cross-entropy": step.crossEntropy,
-      ratio: step.ratio,
-      target: step.targetRatio,
-    })),
+    ).map((step) => ({ run, step: step.step, "cross-entropy": step.crossEntropy, ratio: step.ratio })),
   );
-if (steps.length > 0) {
+  if (steps.length === 0) return;
   const line = (field) => ({
     data: { values: steps.filter((step) => step[field] !== undefined) },
     mark: "line",
@@ -75,10 +80,10 @@ if (steps.length > 0) {
     encoding: {
       x: { field: "step", type: "quantitative" },
       y: { field, type: "quantitative", scale: { zero: false } },
-      color: { field: "run", type: "nominal" },
+      color: { field: "run", type: "nominal", scale: { scheme: "tableau20" }, legend: { symbolLimit: 0 } },
     },
   });
-  await draw("training", { vconcat: [line("cross-entropy"), line("ratio")] });
+  await draw(name, { vconcat: [line("cross-entropy"), line("ratio")] });
 }
 
 function against(values, x, y) {
@@ -108,7 +113,6 @@ function means(steps, count) {
     step: list.at(-1).step,
     crossEntropy: mean(list, "crossEntropy"),
     ratio: mean(list, "ratio"),
-    targetRatio: mean(list, "targetRatio"),
   }));
 }
 
