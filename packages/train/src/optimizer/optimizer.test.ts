@@ -98,6 +98,14 @@ describe("Optimizer", () => {
     gradient.dispose();
   });
 
+  it("refuses moments of a matrix that Muon moves, and frees them", () => {
+    using optimizer = new Optimizer(recipe, new Set([matrix]));
+    const before = tf.memory().numTensors;
+    const state = new Map([[`adam_m.${matrix}`, tf.zeros([8, 4])]]);
+    expect(() => optimizer.restore(state, 1)).toThrow(expect.objectContaining({ code: "checkpoint-optimizer" }));
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it("leaves no tensor behind but its state", () => {
     using parameters = ones();
     const rows = new Map([[queries, [3]]]);

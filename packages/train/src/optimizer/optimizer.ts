@@ -1,4 +1,4 @@
-import { adamW } from "@kvfold/core";
+import { adamW, KvfoldError } from "@kvfold/core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Parameters } from "../model/parameters.js";
 import type { OptimizerRecipe } from "../recipe/recipe.js";
@@ -32,9 +32,20 @@ export class Optimizer implements Disposable {
     return this.#state;
   }
 
-  /** Takes over a saved state; the tensors belong to this optimiser from here on. */
+  /**
+   * Takes over a saved state; the tensors belong to this optimiser from here on.
+   * @throws KvfoldError `checkpoint-optimizer` when it holds moments of a matrix that Muon moves
+   */
   restore(state: OptimizerState, updates: number): void {
     this.reset();
+    const stranger = [...this.muonNames].find((name) => state.has(`adam_m.${name}`));
+    if (stranger !== undefined) {
+      tf.dispose([...state.values()]);
+      throw new KvfoldError(
+        "checkpoint-optimizer",
+        `The checkpoint has AdamW's moments for all of ${stranger}, which Muon moves here: it is of an earlier version, or of other optimizer settings. Start a new run from its weights (model.from).`,
+      );
+    }
     for (const [name, tensor] of state) this.#state.set(name, tf.keep(tensor));
     this.#updates = updates;
   }
