@@ -29,6 +29,10 @@ const recallCells = { facts: [1, 2, 4, 8], distances: [0, 32, 96], samples: 32, 
 const textWindow = 1024;
 
 const out = fileURLToPath(new URL("../../results/retrofit/", import.meta.url));
+/** The table of the last run, if any. */
+const lastTable = existsSync(join(out, "table.json"))
+  ? JSON.parse(readFileSync(join(out, "table.json"), "utf8"))
+  : undefined;
 const { date, commit, cpu } = machine();
 const measured = { date, commit, cpu };
 const rows = [];
@@ -74,15 +78,8 @@ console.log(markdownTable(all, compared));
 
 /** Rows of the last table that were scored with the same settings and are not scored anew. */
 function earlierRows(settings, anew) {
-  const last = lastTable();
-  if (JSON.stringify(last?.settings) !== JSON.stringify(settings)) return [];
-  return last.rows.filter(({ name }) => !anew.has(name));
-}
-
-/** The table that is there, if any. */
-function lastTable() {
-  const path = join(out, "table.json");
-  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
+  if (JSON.stringify(lastTable?.settings) !== JSON.stringify(settings)) return [];
+  return lastTable.rows.filter(({ name }) => !anew.has(name));
 }
 
 /** Base and control, trained models, then policies without training. */
@@ -125,11 +122,10 @@ async function matched(name, model, make, dmc) {
   };
   const recall = async (budget) =>
     (await evaluateRecall({ model, policies: [make(budget)], ...recallCells }))[0].liveBytes;
-  // the last table's are a good guess
-  const last = lastTable()?.rows.find((row) => row.name === name)?.budgets;
+  const guess = lastTable?.rows.find((row) => row.name === name)?.budgets;
   const budgets = {
-    text: await budgetFor(text, dmc.textLiveBytes, last?.text ?? textWindow / dmc.textRatio),
-    recall: await budgetFor(recall, dmc.recallLiveBytes, last?.recall ?? 64),
+    text: await budgetFor(text, dmc.textLiveBytes, guess?.text ?? textWindow / dmc.textRatio),
+    recall: await budgetFor(recall, dmc.recallLiveBytes, guess?.recall ?? 64),
   };
   return score(name, model, (use) => make(budgets[use]), { budgets });
 }
@@ -164,7 +160,7 @@ function trained(name) {
 
 /** What the last table says of a model's training. */
 function recorded(name) {
-  const { trainedTokens, trainedMinutes } = lastTable()?.rows.find((row) => row.name === name) ?? {};
+  const { trainedTokens, trainedMinutes } = lastTable?.rows.find((row) => row.name === name) ?? {};
   return trainedTokens === undefined ? {} : { trainedTokens, trainedMinutes };
 }
 

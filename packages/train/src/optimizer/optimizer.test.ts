@@ -98,10 +98,13 @@ describe("Optimizer", () => {
     gradient.dispose();
   });
 
-  it("refuses moments of a matrix that Muon moves, and frees them", () => {
-    using optimizer = new Optimizer(recipe, new Set([matrix]));
+  it.each([
+    ["AdamW", new Set<string>()],
+    ["Muon", new Set([queries])],
+  ])("refuses a state without moments of the rows that decide, with %s, and frees it", (_, muonNames) => {
+    using optimizer = new Optimizer(recipe, muonNames, new Map([[queries, [3]]]));
     const before = tf.memory().numTensors;
-    const state = new Map([[`adam_m.${matrix}`, tf.zeros([8, 4])]]);
+    const state = new Map([[`adam_m.${queries}`, tf.zeros([4, 4])]]);
     expect(() => optimizer.restore(state, 1)).toThrow(expect.objectContaining({ code: "checkpoint-optimizer" }));
     expect(tf.memory().numTensors).toBe(before);
   });

@@ -34,16 +34,19 @@ export class Optimizer implements Disposable {
 
   /**
    * Takes over a saved state; the tensors belong to this optimiser from here on.
-   * @throws KvfoldError `checkpoint-optimizer` when it holds moments of a matrix that Muon moves
+   * @throws KvfoldError `checkpoint-optimizer` when moments of rows that decide are missing
    */
   restore(state: OptimizerState, updates: number): void {
     this.reset();
-    const stranger = [...this.muonNames].find((name) => state.has(`adam_m.${name}`));
-    if (stranger !== undefined) {
+    const trained = (name: string) => state.has(`adam_m.${name}`) || state.has(`muon.${name}`);
+    const lacking = [...this.decisionRows.keys()].find(
+      (name) => this.#rowsApart(name) !== undefined && trained(name) && !state.has(`adam_m.decisions.${name}`),
+    );
+    if (lacking !== undefined) {
       tf.dispose([...state.values()]);
       throw new KvfoldError(
         "checkpoint-optimizer",
-        `The checkpoint has AdamW's moments for all of ${stranger}, which Muon moves here: it is of an earlier version, or of other optimizer settings. Start a new run from its weights (model.from).`,
+        `The checkpoint has no moments of the rows of ${lacking} that decide: it is of an earlier version, or of other optimizer settings. Start a new run from its weights (model.from).`,
       );
     }
     for (const [name, tensor] of state) this.#state.set(name, tf.keep(tensor));
@@ -80,22 +83,25 @@ export class Optimizer implements Disposable {
     this.dispose();
   }
 
+  /** Rows that decide and are moved apart; without Muon and at the same rate they are rows like the others. */
+  #rowsApart(name: string): readonly number[] | undefined {
+    const alike = this.recipe.decisionRate === 1 && !this.muonNames.has(name);
+    return alike ? undefined : this.decisionRows.get(name);
+  }
+
   #moved(param: tf.Tensor, name: string, grad: tf.Tensor, factor: number): tf.Tensor {
-    const rows = this.decisionRows.get(name);
-    const { decisionRate } = this.recipe;
-    const muon = this.muonNames.has(name);
-    // without Muon and at the same rate they are rows like the others
-    if (rows === undefined || (decisionRate === 1 && !muon)) return this.#movedRest(param, name, grad, factor);
+    const rows = this.#rowsApart(name);
+    if (rows === undefined) return this.#movedRest(param, name, grad, factor);
     const own = tf.tensor1d([...rows], "int32");
     // only of these rows are moments kept: a matrix that Muon moves needs no others
     const decided = this.#movedByAdamW(
       tf.gather(param, own),
       `decisions.${name}`,
       tf.gather(grad, own),
-      factor * decisionRate,
+      factor * this.recipe.decisionRate,
     );
     // Muon, which mixes rows, must not see those that are not its own
-    const rest = this.#movedRest(param, name, muon ? withoutRows(grad, rows) : grad, factor);
+    const rest = this.#movedRest(param, name, this.muonNames.has(name) ? withoutRows(grad, rows) : grad, factor);
     return withRows(rest, decided, rows);
   }
 
