@@ -114,6 +114,6 @@ void pages(const PagesTask* tasks, int64_t count) {
 extern const AttentionKernels attentionKernels;
 const AttentionKernels attentionKernels = {
     {pages<EntryCodec::f32>, pages<EntryCodec::bf16>, pages<EntryCodec::int8>}, attendBlock, massOfBlock,
-    hasSixteen || width > 8 ? 4 : 1};
+    joinBlocks, hasSixteen || width > 8 ? 4 : 1};
 
 }  // namespace kvfold::KVFOLD_ISA

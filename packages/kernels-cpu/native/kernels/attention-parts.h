@@ -1,4 +1,4 @@
-// What the two sources of attention kernels share.
+// What the sources of attention kernels share.
 #pragma once
 #include "attention.h"
 #include "simd-exp.h"
@@ -8,6 +8,9 @@ namespace kvfold::KVFOLD_ISA {
 // attention-block.cc
 void attendBlock(const BlockTask& task);
 void massOfBlock(const BlockTask& task, int64_t fromRow, int64_t toRow, float* mass);
+
+// attention-join.cc
+void joinBlocks(const JoinTask& task);
 
 // attention-sixteen.cc; heads of 32, 64 or 128 channels
 #if defined(__AVX2__) && !defined(__AVX512F__)

@@ -70,6 +70,29 @@ struct BlockTask {
 /** Most entries of a block. */
 constexpr int64_t mostBlockEntries = 64;
 
+/** Floats that a block of a lane gives to be joined: `peak` and `total` `[group]`, `sums` `[group, dims]`. */
+inline int64_t partialFloats(int64_t group, int64_t dims) { return group * (dims + 2); }
+
+/** The blocks of one lane, joined in order. */
+struct JoinTask {
+  /** `[count, partialFloats]` */
+  const float* partials;
+  int64_t count;
+  int64_t group;
+  int64_t dims;
+  /** Memory for `[dims]`. */
+  float* sums;
+  /** `[group, headDim]`; 0 for a lane without entries. */
+  float* out;
+  int64_t headDim;
+  /** `[entries]`: gets each entry's share of attention added, mean over the group; null: not wanted. */
+  float* mass;
+  int64_t entries;
+  /** `[group]` rows `scoresStride` apart; not read without `mass`. */
+  const float* scores;
+  int64_t scoresStride;
+};
+
 struct AttentionKernels {
   /** By codec: `count` tasks, of the same shape, of which the results are those of each alone. */
   void (*pages[entryCodecCount])(const PagesTask* tasks, int64_t count);
@@ -79,6 +102,7 @@ struct AttentionKernels {
    * over the queries `fromRow <= row < toRow` to `mass` `[count]`. `sums` is not used.
    */
   void (*mass)(const BlockTask& task, int64_t fromRow, int64_t toRow, float* mass);
+  void (*join)(const JoinTask& task);
   /** Tasks of `pages` that are best given together, far from each other in memory. */
   int64_t tasksTogether;
 };

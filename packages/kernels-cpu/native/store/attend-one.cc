@@ -1,7 +1,6 @@
 // Decoding. A lane is cut into blocks of pages of a fixed size, whatever the number of threads; each block has a softmax of
 // its own, and they are joined in order.
 #include <atomic>
-#include <cmath>
 #include <cstring>
 
 #include "../system/memory-pool.h"
@@ -42,7 +41,7 @@ class Decoding {
   bool run() {
     if (!cut()) return false;
     const int64_t group = shape_.group, dims = shape_.dims;
-    partialFloats_ = group * (dims + 2);
+    partialFloats_ = partialFloats(group, dims);
     const Scratch queries(lanes_ * group * dims * 4), partials((blocks_.size() + 1) * partialFloats_ * 4);
     const Scratch scores(call_.mass == nullptr ? 0 : lanes_ * group * longest_ * 4 + 64);
     if (!queries.ok() || !partials.ok() || !scores.ok()) return false;
@@ -73,14 +72,37 @@ class Decoding {
       const Lane& held = lane(stepLane);
       longest_ = held.length > longest_ ? held.length : longest_;
       entries_ += held.length;
-      Block block = {stepLane, 0, 0, 0, 0};
-      for (int64_t p = 0; p < held.pageCount; p++) {
-        block.pageCount++;
-        block.entries += held.pages[p].count;
-        if (block.entries < blockEntries(held) && p + 1 < held.pageCount) continue;
-        if (!blocks_.push(block)) return false;
-        block = {stepLane, p + 1, 0, block.firstSlot + block.entries, 0};
-      }
+      if (!(onlyLastIsPartEmpty(held) ? cutEvenly(stepLane) : cutByCounts(stepLane))) return false;
+    }
+    return true;
+  }
+
+  /** Whether the numbers of entries say where each entry lies; lists of pages are long and seldom in the cache. */
+  bool onlyLastIsPartEmpty(const Lane& held) const {
+    if (held.pageCount == 0) return true;
+    const int64_t before = (held.pageCount - 1) * shape_.options.pageSlots;
+    return held.length == before + held.pages[held.pageCount - 1].count;
+  }
+
+  bool cutEvenly(int64_t stepLane) {
+    const Lane& held = lane(stepLane);
+    const int64_t slots = shape_.options.pageSlots, pages = (blockEntries(held) + slots - 1) / slots;
+    for (int64_t p = 0; p < held.pageCount; p += pages) {
+      const int64_t left = held.length - p * slots, most = pages * slots;
+      if (!blocks_.push({stepLane, p, left < most ? held.pageCount - p : pages, p * slots, left < most ? left : most})) return false;
+    }
+    return true;
+  }
+
+  bool cutByCounts(int64_t stepLane) {
+    const Lane& held = lane(stepLane);
+    Block block = {stepLane, 0, 0, 0, 0};
+    for (int64_t p = 0; p < held.pageCount; p++) {
+      block.pageCount++;
+      block.entries += held.pages[p].count;
+      if (block.entries < blockEntries(held) && p + 1 < held.pageCount) continue;
+      if (!blocks_.push(block)) return false;
+      block = {stepLane, p + 1, 0, block.firstSlot + block.entries, 0};
     }
     return true;
   }
@@ -208,27 +230,15 @@ class Decoding {
 
   /** Joins the blocks `[first, end)` of a lane in order and writes its output and mass. */
   void join(int64_t stepLane, int64_t first, int64_t end) {
-    const int64_t group = shape_.group, dims = shape_.dims, headDim = shape_.options.headDim;
-    float* mass = call_.mass == nullptr ? nullptr : call_.mass + stepLane * call_.massSlots;
-    for (int64_t h = 0; h < group; h++) {
-      float peak = noPeak, total = 0;
-      for (int64_t b = first; b < end; b++) peak = fmaxf(peak, partials_[b * partialFloats_ + h]);
-      float* out = call_.out + (stepLane * group + h) * headDim;
-      memset(out, 0, static_cast<size_t>(headDim) * 4);
-      for (int64_t b = first; b < end; b++) {
-        const float* partial = partials_ + b * partialFloats_;
-        const float factor = expf(partial[h] - peak);
-        total += factor * partial[group + h];
-        const float* sums = partial + 2 * group + h * dims;
-        for (int64_t i = 0; i < headDim; i++) out[i] += factor * sums[i];
-      }
-      const float share = total == 0 ? 0 : 1 / total;
-      for (int64_t i = 0; i < headDim; i++) out[i] *= share;
-      if (mass == nullptr) continue;
-      const float* scores = scores_ + (stepLane * group + h) * longest_;
-      const float part = share / static_cast<float>(group);
-      for (int64_t slot = 0; slot < lane(stepLane).length; slot++) mass[slot] += part * expf(scores[slot] - peak);
+    const int64_t group = shape_.group, headDim = shape_.options.headDim;
+    JoinTask task = {partials_ + first * partialFloats_, end - first, group, shape_.dims,
+                     partials_ + blocks_.size() * partialFloats_, call_.out + stepLane * group * headDim, headDim, nullptr,
+                     lane(stepLane).length, nullptr, longest_};
+    if (call_.mass != nullptr) {
+      task.mass = call_.mass + stepLane * call_.massSlots;
+      task.scores = scores_ + stepLane * group * longest_;
     }
+    kernels().attention->join(task);
   }
 
   const Store& store_;
