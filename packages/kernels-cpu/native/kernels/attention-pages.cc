@@ -33,7 +33,8 @@ struct Walk : PageWalk {
     if constexpr (turns) turnSums<codec, fixed>(turnedSums, heads * fixed, task.sums + firstHead * fixed, false);
   }
 
-  void chunk(NextLines ahead) {
+  void chunk(const uint8_t* first, const uint8_t* second, const uint8_t* third, const uint8_t* fourth) {
+    NextLines ahead = {{first, second, third, fourth}};
     // Room for the repeated entries of the last four and for a whole last vector.
     constexpr int64_t stride = mostPageSlots + 32;
     alignas(64) float scores[heads * stride];
@@ -50,14 +51,7 @@ struct Walk : PageWalk {
     KVFOLD_UNROLL
     for (int h = 0; h < heads; h++) {
       row = scores + h * stride;
-      if (task.bias != nullptr) {
-        // not a sum: what is hidden may be NaN
-        for (int64_t e = 0; e < entries; e++) row[e] = task.bias[done + e] < 0 ? hiddenScore : row[e];
-      }
-      if (task.scores != nullptr) {
-        float* kept = task.scores + (firstHead + h) * task.scoresStride + done;
-        memcpy(kept, row, static_cast<size_t>(entries) * 4);
-      }
+      hideAndKeep(*this, h, row);
       corrections[h] = softmax[h].toWeights(row, entries);
     }
 #if defined(__AVX512VNNI__)

@@ -69,7 +69,8 @@ struct Walk : PageWalk {
     if constexpr (turns) turnSums<codec>(turnedSums, heads * dims, task.sums + firstHead * dims, false);
   }
 
-  void chunk(NextLines ahead) {
+  void chunk(const uint8_t* first, const uint8_t* second, const uint8_t* third, const uint8_t* fourth) {
+    NextLines ahead = {{first, second, third, fourth}};
     // a page may be longer than a chunk; room for the entries that stand for missing ones
     constexpr int64_t stride = mostPageSlots + 16;
     alignas(64) float scores[heads * stride];
@@ -86,17 +87,7 @@ struct Walk : PageWalk {
         pageScores<codec, heads, dims>(queries.q, pages[i], ahead, row, stride);
       }
     }
-    for (int h = 0; h < heads; h++) {
-      row = scores + h * stride;
-      if (task.bias != nullptr) {
-        // not a sum: what is hidden may be NaN
-        for (int64_t e = 0; e < entries; e++) row[e] = task.bias[done + e] < 0 ? hiddenScore : row[e];
-      }
-      if (task.scores != nullptr) {
-        float* kept = task.scores + (firstHead + h) * task.scoresStride + done;
-        memcpy(kept, row, static_cast<size_t>(entries) * 4);
-      }
-    }
+    for (int h = 0; h < heads; h++) hideAndKeep(*this, h, scores + h * stride);
     float corrections[heads];
     toWeights<heads>(softmax, scores, stride, entries, corrections);
     alignas(64) int16_t words[codec == EntryCodec::int8 ? heads * stride : 1];

@@ -41,12 +41,25 @@ struct PageWalk {
   }
 };
 
+/** Hides those scores of a chunk that the query may not see, and keeps a copy of all where one is wanted; `head` is one of the pass. */
+KVFOLD_INLINE void hideAndKeep(const PageWalk& walk, int64_t head, float* scores) {
+  const PagesTask& task = walk.task;
+  if (task.bias != nullptr) {
+    // not a sum: what is hidden may be NaN
+    for (int64_t e = 0; e < walk.entries; e++) scores[e] = task.bias[walk.done + e] < 0 ? hiddenScore : scores[e];
+  }
+  if (task.scores != nullptr) {
+    float* kept = task.scores + (walk.firstHead + head) * task.scoresStride + walk.done;
+    memcpy(kept, scores, static_cast<size_t>(walk.entries) * 4);
+  }
+}
+
 /**
  * What is asked for with the work on the chunk of the walk `turn`, of `count`, which is 1 or `streams`. While each walk goes through
  * a chunk all of them get their next ones, so that `streams` places are read on evenly.
  */
 template <class Walk>
-NextLines nextLines(const Walk* walks, int count, int turn) {
+KVFOLD_INLINE NextLines nextLines(const Walk* walks, int count, int turn) {
   const int64_t pages = walks[turn].end - walks[turn].begin;
   NextLines lines;
   KVFOLD_UNROLL
@@ -66,7 +79,10 @@ void walkByTurns(Walk* walks, int count) {
     more = false;
     for (int t = 0; t < count; t++) more |= has[t] = walks[t].advance(Walk::mostEntries, Walk::mostPages);
     for (int t = 0; t < count; t++) {
-      if (has[t]) walks[t].chunk(nextLines(walks, count, t));
+      if (!has[t]) continue;
+      const NextLines lines = nextLines(walks, count, t);
+      // one by one they stay in registers
+      walks[t].chunk(lines.at[0], lines.at[1], lines.at[2], lines.at[3]);
     }
   }
   for (int t = 0; t < count; t++) walks[t].finish();
