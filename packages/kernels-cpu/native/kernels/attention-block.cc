@@ -5,6 +5,8 @@
 namespace kvfold::KVFOLD_ISA {
 namespace {
 
+/** Queries that go through a block together: theirs and its numbers stay in the nearest caches. */
+constexpr int64_t rowsTogether = 64;
 constexpr int tileEntries = 4;
 constexpr int tileRows = 4;
 #if defined(__AVX512F__)
@@ -53,17 +55,37 @@ int64_t firstSeeingRow(const BlockTask& task) {
   return row / 16 * 16;
 }
 
-/** Scores of all entries for the rows from `begin` on, with those hidden that a query may not see. */
-void blockScores(const BlockTask& task, int64_t begin) {
+/** Scores of all entries for the rows `[begin, end)`, with those hidden that a query may not see. */
+void blockScores(const BlockTask& task, int64_t begin, int64_t end) {
   for (int64_t e = 0; e < task.count; e += tileEntries) {
     int64_t row = begin;
-    for (; row + tileVectors * width <= task.rows; row += tileVectors * width) scoreTile<tileVectors>(task, e, row);
-    for (; row < task.rows; row += width) scoreTile<1>(task, e, row);
+    for (; row + tileVectors * width <= end; row += tileVectors * width) scoreTile<tileVectors>(task, e, row);
+    for (; row < end; row += width) scoreTile<1>(task, e, row);
   }
   for (int64_t e = 0; e < task.count; e++) {
     float* row = task.weights + e * task.rowStride;
-    for (int64_t r = begin; r < task.first[e]; r++) row[r] = hiddenScore;
-    for (int64_t r = task.last[e] > begin ? task.last[e] : begin; r < task.rows; r++) row[r] = hiddenScore;
+    for (int64_t r = begin; r < task.first[e] && r < end; r++) row[r] = hiddenScore;
+    for (int64_t r = task.last[e] > begin ? task.last[e] : begin; r < end; r++) row[r] = hiddenScore;
+  }
+}
+
+/** From scores to weights relative to the largest so far, and the factors of the sums so far. */
+void blockWeights(const BlockTask& task, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; row += width) {
+    float* column = task.weights + row;
+    const F before = load(task.peak + row);
+    F top = before;
+    for (int64_t e = 0; e < task.count; e++) top = max(top, load(column + e * task.rowStride));
+    const F correction = expNegative(sub(before, top));
+    F total = mul(load(task.total + row), correction);
+    for (int64_t e = 0; e < task.count; e++) {
+      const F weight = expNegative(sub(load(column + e * task.rowStride), top));
+      store(column + e * task.rowStride, weight);
+      total = add(total, weight);
+    }
+    store(task.peak + row, top);
+    store(task.total + row, total);
+    store(task.correction + row, correction);
   }
 }
 
@@ -100,36 +122,22 @@ KVFOLD_INLINE void valueTile(const BlockTask& task, int64_t row, int64_t d) {
 }  // namespace
 
 void attendBlock(const BlockTask& task) {
-  const int64_t begin = firstSeeingRow(task);
-  if (begin >= task.rows) return;
-  blockScores(task, begin);
-  for (int64_t row = begin; row < task.rows; row += width) {
-    float* column = task.weights + row;
-    const F before = load(task.peak + row);
-    F top = before;
-    for (int64_t e = 0; e < task.count; e++) top = max(top, load(column + e * task.rowStride));
-    const F correction = expNegative(sub(before, top));
-    F total = mul(load(task.total + row), correction);
-    for (int64_t e = 0; e < task.count; e++) {
-      const F weight = expNegative(sub(load(column + e * task.rowStride), top));
-      store(column + e * task.rowStride, weight);
-      total = add(total, weight);
+  for (int64_t begin = firstSeeingRow(task); begin < task.rows; begin += rowsTogether) {
+    const int64_t end = begin + rowsTogether < task.rows ? begin + rowsTogether : task.rows;
+    blockScores(task, begin, end);
+    blockWeights(task, begin, end);
+    for (int64_t row = begin; row < end; row += tileRows) {
+      int64_t d = 0;
+      for (; d + tileVectors * width <= task.dims; d += tileVectors * width) valueTile<tileVectors>(task, row, d);
+      for (; d < task.dims; d += width) valueTile<1>(task, row, d);
     }
-    store(task.peak + row, top);
-    store(task.total + row, total);
-    store(task.correction + row, correction);
-  }
-  for (int64_t row = begin; row < task.rows; row += tileRows) {
-    int64_t d = 0;
-    for (; d + tileVectors * width <= task.dims; d += tileVectors * width) valueTile<tileVectors>(task, row, d);
-    for (; d < task.dims; d += width) valueTile<1>(task, row, d);
   }
 }
 
 void massOfBlock(const BlockTask& task, int64_t fromRow, int64_t toRow, float* mass) {
   const int64_t begin = firstSeeingRow(task);
   if (begin >= task.rows) return;
-  blockScores(task, begin);
+  blockScores(task, begin, task.rows);
   for (int64_t e = 0; e < task.count; e++) {
     F added = all(0);
     float* row = task.weights + e * task.rowStride;
