@@ -1,5 +1,6 @@
 // Prefill: many queries over a block of entries. Queries lie in columns, so that a vector holds one number of as many
 // queries: scores need no sums over lanes, and the softmax of a query runs down its column.
+#include "attention-block-tiles.h"
 #include "attention-parts.h"
 
 namespace kvfold::KVFOLD_ISA {
@@ -55,13 +56,17 @@ int64_t firstSeeingRow(const BlockTask& task) {
   return row / 16 * 16;
 }
 
-/** Scores of all entries for the rows `[begin, end)`, with those hidden that a query may not see. */
+/** Scores of all entries for the rows `[begin, end)`. */
 void blockScores(const BlockTask& task, int64_t begin, int64_t end) {
   for (int64_t e = 0; e < task.count; e += tileEntries) {
     int64_t row = begin;
     for (; row + tileVectors * width <= end; row += tileVectors * width) scoreTile<tileVectors>(task, e, row);
     for (; row < end; row += width) scoreTile<1>(task, e, row);
   }
+}
+
+/** Hides those scores that a query may not see. */
+void hideScores(const BlockTask& task, int64_t begin, int64_t end) {
   for (int64_t e = 0; e < task.count; e++) {
     float* row = task.weights + e * task.rowStride;
     for (int64_t r = begin; r < task.first[e] && r < end; r++) row[r] = hiddenScore;
@@ -121,23 +126,62 @@ KVFOLD_INLINE void valueTile(const BlockTask& task, int64_t row, int64_t d) {
 
 }  // namespace
 
-void attendBlock(const BlockTask& task) {
-  for (int64_t begin = firstSeeingRow(task); begin < task.rows; begin += rowsTogether) {
-    const int64_t end = begin + rowsTogether < task.rows ? begin + rowsTogether : task.rows;
-    blockScores(task, begin, end);
-    blockWeights(task, begin, end);
-    for (int64_t row = begin; row < end; row += tileRows) {
-      int64_t d = 0;
-      for (; d + tileVectors * width <= task.dims; d += tileVectors * width) valueTile<tileVectors>(task, row, d);
-      for (; d < task.dims; d += width) valueTile<1>(task, row, d);
-    }
+namespace {
+
+void blockValues(const BlockTask& task, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; row += tileRows) {
+    int64_t d = 0;
+    for (; d + tileVectors * width <= task.dims; d += tileVectors * width) valueTile<tileVectors>(task, row, d);
+    for (; d < task.dims; d += width) valueTile<1>(task, row, d);
   }
+}
+
+/** Calls `work(begin, end)` for the rows from `begin` on, some together. */
+template <class Work>
+void someRows(const BlockTask& task, int64_t begin, Work&& work) {
+  for (; begin < task.rows; begin += rowsTogether) work(begin, begin + rowsTogether < task.rows ? begin + rowsTogether : task.rows);
+}
+
+}  // namespace
+
+void attendBlock(const BlockTask& task) {
+  const int64_t first = firstSeeingRow(task);
+  if (first >= task.rows) return;
+#if defined(__AMX_BF16__)
+  BlockTiles tiles(task);
+  if (tiles.pack()) {
+    const TilesInUse use;
+    return someRows(task, first, [&](int64_t begin, int64_t end) {
+      tiles.scores(begin, end);
+      hideScores(task, begin, end);
+      blockWeights(task, begin, end);
+      tiles.values(begin, end);
+    });
+  }
+#endif
+  someRows(task, first, [&](int64_t begin, int64_t end) {
+    blockScores(task, begin, end);
+    hideScores(task, begin, end);
+    blockWeights(task, begin, end);
+    blockValues(task, begin, end);
+  });
 }
 
 void massOfBlock(const BlockTask& task, int64_t fromRow, int64_t toRow, float* mass) {
   const int64_t begin = firstSeeingRow(task);
   if (begin >= task.rows) return;
+#if defined(__AMX_BF16__)
+  BlockTiles tiles(task);
+  if (tiles.pack()) {
+    const TilesInUse use;
+    tiles.scores(begin, task.rows);
+  } else {
+    blockScores(task, begin, task.rows);
+  }
+#else
   blockScores(task, begin, task.rows);
+#endif
+  hideScores(task, begin, task.rows);
   for (int64_t e = 0; e < task.count; e++) {
     F added = all(0);
     float* row = task.weights + e * task.rowStride;

@@ -53,6 +53,7 @@ void testDecoder();
 void testStore();
 void testNan();
 void testLongLanes();
+void testPrefill();
 void testThreads();
 void testVectorMath();
 void testElementwise();

@@ -50,6 +50,7 @@ int main() {
       test::testStore();
       test::testNan();
       test::testLongLanes();
+      test::testPrefill();
       test::testColumnAttention();
       test::testDmcPool();
     }
