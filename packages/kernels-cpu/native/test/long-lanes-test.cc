@@ -3,9 +3,9 @@
 
 #include "../store/attend.h"
 #include "../store/write.h"
-#include "../system/runtime.h"
 #include "../system/thread-pool.h"
 #include "check.h"
+#include "decode-lane.h"
 
 namespace kvfold::test {
 namespace {
@@ -20,18 +20,11 @@ struct Shape {
 /** Largest errors of attention over entries as they are stored, from softmax in double precision. */
 double errorOf(const Store& store, const Shape& s, const Exactly<float>& q, float scale, const Exactly<float>& out) {
   const StoreShape& shape = store.shape();
-  const auto decode = kernels().entries->decode[static_cast<int>(s.codec)];
   double worst = 0;
   for (int64_t lane = 0; lane < kvHeads; lane++) {
     const Lane& held = store.table[lane];
     const Exactly<float> entries(held.length * 2 * shape.dims);
-    int64_t slot = 0;
-    for (int64_t p = 0; p < held.pageCount; p++) {
-      for (int64_t i = 0; i < held.pages[p].count; i++, slot++) {
-        uint8_t* page = held.pages[p].data;
-        decode(shape.slot(page, i), shape.scales(page, i), shape.dims, entries.data() + slot * 2 * shape.dims);
-      }
-    }
+    decodeLane(store, lane, entries.data());
     for (int64_t h = 0; h < s.group; h++) {
       const float* query = q.data() + (lane * s.group + h) * s.headDim;
       const Exactly<double> weights(held.length);

@@ -4,8 +4,8 @@
 
 #include "../store/attend.h"
 #include "../store/write.h"
-#include "../system/runtime.h"
 #include "check.h"
+#include "decode-lane.h"
 
 namespace kvfold::test {
 namespace {
@@ -19,19 +19,6 @@ struct Prompt {
   int64_t before, tokens;
   int64_t window;
 };
-
-/** The entries of a lane in float32, `[length, 2 * dims]`. */
-void decodeLane(const Store& store, int64_t lane, float* entries) {
-  const StoreShape& shape = store.shape();
-  const auto decode = kernels().entries->decode[static_cast<int>(shape.options.codec)];
-  const Lane& held = store.table[lane];
-  for (int64_t p = 0; p < held.pageCount; p++) {
-    for (int64_t i = 0; i < held.pages[p].count; i++, entries += 2 * shape.dims) {
-      uint8_t* page = held.pages[p].data;
-      decode(shape.slot(page, i), shape.scales(page, i), shape.dims, entries);
-    }
-  }
-}
 
 /** Adds the shares of one query, at position `now`, to `shares`; gives the largest error of its output. */
 double errorOf(const Prompt& s, int64_t dims, const Exactly<float>& entries, int64_t now, const float* query, const float* out,
@@ -114,9 +101,9 @@ void trial(const Prompt& s) {
       worstMass = error > worstMass || std::isnan(error) ? error : worstMass;
     }
   }
-  check(worst < 6e-6 && worstMass < 3e-5, "codec %d, group %d, heads of %d, %d tokens after %d, window %d: off by %g, mass by %g",
+  check(worst < 6e-6 && worstMass < 3e-5, "codec %d, group %d, heads of %d, %d tokens after %d, window %lld: off by %g, mass by %g",
         static_cast<int>(s.codec), static_cast<int>(s.group), static_cast<int>(s.headDim), static_cast<int>(s.tokens),
-        static_cast<int>(s.before), static_cast<int>(s.window), worst, worstMass);
+        static_cast<int>(s.before), static_cast<long long>(s.window), worst, worstMass);
 }
 
 }  // namespace
