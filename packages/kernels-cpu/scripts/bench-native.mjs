@@ -2,7 +2,7 @@
 // Compiles the kernels with the benchmark program, prints a table and writes benchmarks/results/kernels-cpu-SET.json, named
 // after the best instruction set measured; with --training only the matrix products of a training step, to
 // kernels-cpu-training.json. Takes about two minutes.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
@@ -37,9 +37,10 @@ for await (const line of createInterface({ input: child.stdout })) {
     `${row.kernel} ${row.format}`.padEnd(22) + row.instructionSet.padEnd(11) + String(row.threads).padStart(2);
   console.log(`${head}  ${row.detail.padEnd(28)} ${row.median.toFixed(1).padStart(8)} ${row.unit.padEnd(8)} ${share}`);
 }
+const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
 const results = join(packageFolder, "..", "..", "benchmarks", "results");
 mkdirSync(results, { recursive: true });
 const machine = { cpu: cpus()[0]?.model, cores: cpus().length, cacheMegabytes: cacheMegabytes(), load: loadavg()[0] };
 const file = join(results, training ? "kernels-cpu-training.json" : `kernels-cpu-${rows[0]?.instructionSet}.json`);
-writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString(), machine, rows }, null, 1)}\n`);
+writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString(), commit, machine, rows }, null, 1)}\n`);
 console.log(file);

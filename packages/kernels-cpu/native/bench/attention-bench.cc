@@ -11,7 +11,7 @@
 namespace kvfold::bench {
 namespace {
 
-constexpr int64_t kvHeads = 3, group = 3, headDim = 64;
+constexpr int64_t kvHeads = 3, group = 3, headDim = 64, modelLayers = 30;
 const char* const codecNames[] = {"f32", "bf16", "int8"};
 
 StoreShape shapeOf(EntryCodec codec, int64_t pageSlots, bool merges) {
@@ -22,7 +22,7 @@ StoreShape shapeOf(EntryCodec codec, int64_t pageSlots, bool merges) {
   return shape;
 }
 
-/** Caches of as many layers as a working set takes; their lanes take pages by turns, as in a model. */
+/** Caches of as many layers as a working set takes: of models of 30 layers, whose lanes take pages by turns. */
 class Layers {
  public:
   Layers(EntryCodec codec, int64_t pageSlots, int64_t count, bool merges = false) : count_(count) {
@@ -46,11 +46,22 @@ class Layers {
   Layers(const Layers&) = delete;
   Layers& operator=(const Layers&) = delete;
 
+  /** Adds tokens to every layer, to one model after the other. */
+  void fill(int64_t tokens) {
+    for (int64_t first = 0; first < count_; first += modelLayers) {
+      const int64_t end = first + modelLayers < count_ ? first + modelLayers : count_;
+      for (int64_t t = 0; t < tokens; t++) append(static_cast<int32_t>(t), false, first, end);
+    }
+  }
+
   /** Adds a token to every layer. */
-  void append(int32_t position, bool merge = false) {
+  void append(int32_t position, bool merge = false) { append(position, merge, 0, count_); }
+
+  /** Adds a token to the layers `[first, end)`. */
+  void append(int32_t position, bool merge, int64_t first, int64_t end) {
     const int32_t numbers[] = {0, 1, position};
     for (float& m : merge_) m = merge ? 1 : 0;
-    for (int64_t i = 0; i < count_; i++) {
+    for (int64_t i = first; i < end; i++) {
       const WriteCall call = {stepOf(numbers), k_, k_, cos_, cos_, headDim / 2, headDim - 1};
       if (stores_[i].shape().options.merges) writeMerge(stores_[i], call, merge_, omega_);
       else writeAppend(stores_[i], call, nullptr, nullptr);
@@ -97,19 +108,19 @@ int64_t bytesOf(EntryCodec codec) {
 }
 
 void measureDepth(InstructionSet set, EntryCodec codec, int64_t pageSlots, int64_t depth, int64_t layers, const char* detail,
-                  double ceiling) {
+                  const ReadCeiling& ceiling) {
   Layers cache(codec, pageSlots, layers);
-  for (int64_t t = 0; t < depth; t++) cache.append(static_cast<int32_t>(t));
-  const Timing time = measure([&] { cache.attendAll(static_cast<int32_t>(depth - 1)); });
+  cache.fill(depth);
+  const auto [time, read] = ceiling.beside([&] { cache.attendAll(static_cast<int32_t>(depth - 1)); });
   char text[96];
   snprintf(text, sizeof text, "%s, depth %d, pages of %d", detail, static_cast<int>(depth), static_cast<int>(pageSlots));
   report("decode-attention", set, codecNames[static_cast<int>(codec)], text, "GB/s",
-         static_cast<double>(layers * depth * bytesOf(codec)), time, ceiling);
+         static_cast<double>(layers * depth * bytesOf(codec)), time, read);
 }
 
 }  // namespace
 
-void measureDecoding(InstructionSet set, int64_t bytes, const char* detail, double ceiling) {
+void measureDecoding(InstructionSet set, int64_t bytes, const char* detail, const ReadCeiling& ceiling) {
   constexpr int64_t usualDepth = 4096, usualSlots = 16;
   for (int c = 0; c < entryCodecCount; c++) {
     const EntryCodec codec = static_cast<EntryCodec>(c);
@@ -125,7 +136,7 @@ void measureDecoding(InstructionSet set, int64_t bytes, const char* detail, doub
 }
 
 void measureSteps(InstructionSet set, double ceiling) {
-  constexpr int64_t layers = 30, compression = 8;
+  constexpr int64_t layers = modelLayers, compression = 8;
   for (int c = 0; c < entryCodecCount; c++) {
     const EntryCodec codec = static_cast<EntryCodec>(c);
     for (int64_t depth = 512; depth <= 16384; depth *= 4) {

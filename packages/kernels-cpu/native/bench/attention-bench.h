@@ -3,11 +3,12 @@
 #include <cstdint>
 
 #include "../system/cpu-features.h"
+#include "read-ceiling.h"
 
 namespace kvfold::bench {
 
-/** Decoding over caches of `bytes` in all, for every codec, some depths and page sizes, against a read ceiling in GB/s. */
-void measureDecoding(InstructionSet set, int64_t bytes, const char* detail, double ceiling);
+/** Decoding over caches of `bytes` in all, for every codec, some depths and page sizes, against a read ceiling. */
+void measureDecoding(InstructionSet set, int64_t bytes, const char* detail, const ReadCeiling& ceiling);
 
 /**
  * Steps of a model of 30 layers: a token's write and its attention, with all entries kept or merged by 8, against a read

@@ -11,6 +11,7 @@
 #include "../system/thread-pool.h"
 #include "attention-bench.h"
 #include "measure.h"
+#include "read-ceiling.h"
 
 namespace {
 
@@ -31,20 +32,6 @@ double measureFma(InstructionSet set) {
   return amount / time.median * 1e-9;
 }
 
-double measureRead(InstructionSet set, const uint8_t* data, int64_t bytes, const char* detail) {
-  Timing time = {1e9, 1e9};
-  for (const auto read : kernels().ceilings->read) {
-    const Timing own = measure([&] {
-      parallelFor(bytes / 65536, 4, [&](int64_t begin, int64_t end) {
-        sink = read(data + begin * 65536, (end - begin) * 65536);
-      });
-    });
-    if (own.median < time.median) time = own;
-  }
-  report("ceiling-read", set, "", detail, "GB/s", static_cast<double>(bytes), time, 0);
-  return static_cast<double>(bytes) / time.median * 1e-9;
-}
-
 const char* const formatNames[] = {"f32", "bf16", "f16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k", "q6_k"};
 
 /** Bytes that decode to sane values in every format: every half is between 0.0005 and 0.5. */
@@ -63,7 +50,7 @@ bool codesRow(int format, int digits) {
          table.superGemv->gemv[format][digits - 1] != nullptr;
 }
 
-void measureGemv(InstructionSet set, const uint8_t* weights, int64_t bytes, const char* detail, double ceiling) {
+void measureGemv(InstructionSet set, const uint8_t* weights, int64_t bytes, const char* detail, const ReadCeiling& ceiling) {
   constexpr int64_t inputs = 1536;
   for (int f = 0; f < weightFormatCount; f++) {
     const WeightFormat format = static_cast<WeightFormat>(f);
@@ -76,10 +63,10 @@ void measureGemv(InstructionSet set, const uint8_t* weights, int64_t bytes, cons
       if (digits > 0 && !codesRow(f, digits)) continue;
       setActivationDigits(digits);
       for (int rows = 1; rows <= (digits == 0 || digits == 3 ? 4 : 1); rows += 3) {
-        const Timing time = measure([&] { packedLinear(layer, x.as<float>(), rows, y.as<float>()); });
+        const auto [time, read] = ceiling.beside([&] { packedLinear(layer, x.as<float>(), rows, y.as<float>()); });
         char text[96];
         snprintf(text, sizeof text, "%s, %d digits, %d rows", detail, digits, rows);
-        report("gemv", set, formatNames[f], text, "GB/s", static_cast<double>(outputs * rowBytes), time, ceiling);
+        report("gemv", set, formatNames[f], text, "GB/s", static_cast<double>(outputs * rowBytes), time, read);
       }
     }
   }
@@ -201,7 +188,7 @@ int main(int argc, char** argv) {
       }
       if (asked("gemm")) measureGemm(set, peak);
       if (asked("gemm")) measurePackedGemm(set, weights.as<uint8_t>(), peak);
-      const double near = measureRead(set, weights.as<uint8_t>(), small, "1 MB");
+      const ReadCeiling near(set, weights.as<uint8_t>(), small, "1 MB", false);
       if (asked("gemv")) measureGemv(set, weights.as<uint8_t>(), small, "1 MB", near);
       if (asked("attention")) {
         measureDecoding(set, small, "1 MB", near);
@@ -211,11 +198,11 @@ int main(int argc, char** argv) {
       if (large > 0) {
         char text[32];
         snprintf(text, sizeof text, "%d MB", static_cast<int>(large >> 20));
-        const double far = measureRead(set, weights.as<uint8_t>(), large, text);
+        const ReadCeiling far(set, weights.as<uint8_t>(), large, text, true);
         if (asked("gemv")) measureGemv(set, weights.as<uint8_t>(), large, text, far);
         if (asked("attention")) {
           measureDecoding(set, large, text, far);
-          measureSteps(set, far);
+          measureSteps(set, far.gigabytes());
         }
       }
     }

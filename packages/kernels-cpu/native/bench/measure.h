@@ -28,15 +28,22 @@ struct Timing {
 /** Seconds that a figure may take; a steady one takes less. */
 inline double timeBudget = 0.15;
 
-/** Repeats until the middle half of the times lies within 1 %, or `timeBudget` is spent; at least 3 times. */
-template <class Work>
-Timing measure(Work&& work) {
-  constexpr int most = 1024, atOnce = 8;
-  static double times[most];
+/** Most times that a figure is measured. */
+constexpr int mostRepeats = 1024;
+
+/**
+ * Repeats until the middle half of the times lies within 1 %, or `timeBudget` is spent; at least 3 times. `between` runs
+ * before each repeat and does not count.
+ */
+template <class Work, class Between>
+Timing measure(Work&& work, Between&& between) {
+  constexpr int atOnce = 8;
+  static double times[mostRepeats];
   int count = 0;
   work();
   const double start = seconds();
-  while (count < most && (count < 3 || seconds() - start < timeBudget)) {
+  while (count < mostRepeats && (count < 3 || seconds() - start < timeBudget)) {
+    between();
     const double before = seconds();
     work();
     times[count++] = seconds() - before;
@@ -48,6 +55,11 @@ Timing measure(Work&& work) {
   return {times[0], times[count / 2]};
 }
 
+template <class Work>
+Timing measure(Work&& work) {
+  return measure(work, [] {});
+}
+
 inline volatile float sink;
 
 inline void report(const char* kernel, InstructionSet set, const char* format, const char* detail, const char* unit,
@@ -56,7 +68,7 @@ inline void report(const char* kernel, InstructionSet set, const char* format, c
   printf("{\"kernel\":\"%s\",\"instructionSet\":\"%s\",\"threads\":%d,\"format\":\"%s\",\"detail\":\"%s\",\"unit\":\"%s\","
          "\"median\":%.2f,\"best\":%.2f",
          kernel, instructionSetName(set), threadCount(), format, detail, unit, median, amount / time.best * 1e-9);
-  if (ceiling > 0) printf(",\"shareOfCeiling\":%.3f", median / ceiling);
+  if (ceiling > 0) printf(",\"ceiling\":%.2f,\"shareOfCeiling\":%.3f", ceiling, median / ceiling);
   printf("}\n");
   fflush(stdout);
 }

@@ -29,11 +29,34 @@ struct NextLines {
     }
   }
 
-  /** Asks with step `i` of several that use `bytes` each: as many lines, or one with some of them. */
-  template <int64_t bytes>
-  inline __attribute__((always_inline)) void askFor(int64_t i) {
-    if constexpr (bytes >= 64) ask<bytes / 64>();
-    else if (i * bytes % 64 == 0) ask<1>();
+  /** Asks for a line between what makes `held`, which stays in a register, and what uses it. */
+  template <class V>
+  inline __attribute__((always_inline)) void askBeside(V& held) {
+#if defined(__AVX512F__)
+    // compilers move other requests to where a loop begins, all of them together
+    __asm__ volatile("prefetcht0 %1" : "+v"(held) : "m"(*at[0]));
+    const uint8_t* first = at[0];
+    KVFOLD_UNROLL
+    for (int s = 1; s < streams; s++) at[s - 1] = at[s];
+    at[streams - 1] = first + 64;
+#else
+    (void)held;
+    ask<1>();
+#endif
+  }
+
+  /**
+   * Asks with vector `part` of the `parts` of step `i`, a step that uses `bytes`: the lines are spread evenly over the vectors
+   * of a step, or over steps that use less than a line.
+   */
+  template <int64_t bytes, int parts, class V>
+  inline __attribute__((always_inline)) void askAmong(int64_t i, int part, V& held) {
+    constexpr int lines = bytes / 64;
+    if constexpr (lines > 0) {
+      if (part * lines % parts < lines) askBeside(held);
+    } else {
+      if (part == 0 && i * bytes % 64 == 0) ask<1>();
+    }
   }
 
   /** Goes on by `bytes` in each stream. */

@@ -72,12 +72,12 @@ KVFOLD_INLINE void fourScores(const PagesTask& task, const float* q, const uint8
   const int64_t dims = dimsOf<fixed>(task);
 #pragma GCC unroll 4
   for (int64_t i = 0; i < dims; i += width) {
-    if constexpr (asks) ahead.askFor<together * width * storedBytes<codec>>(i / width);
     F keys[together];
     KVFOLD_UNROLL
     for (int e = 0; e < together; e++) {
       keys[e] = Stored<codec, inPairs<codec, fixed>>::vector(slots[e], i);
       if (heads > 1) hold(keys[e]);
+      if constexpr (asks) ahead.askAmong<together * width * storedBytes<codec>, together>(i / width, e, keys[e]);
     }
     KVFOLD_UNROLL
     for (int h = 0; h < heads; h++) {
@@ -197,12 +197,12 @@ KVFOLD_INLINE void addValues(const PagesTask& task, int64_t firstPage, int64_t e
     const PageSpan& page = task.pages[p];
     const uint8_t* value = page.data + (dims + i) * S::bytes;
     for (int64_t e = 0; e < page.count; e++, value += slotBytes, weights++) {
-      ahead.askFor<vectors * width * S::bytes>(e);
       F vector[vectors];
       KVFOLD_UNROLL
       for (int v = 0; v < vectors; v++) {
         vector[v] = S::vector(value, v * width);
         if (heads > 1) hold(vector[v]);
+        ahead.askAmong<vectors * width * S::bytes, vectors>(e, v, vector[v]);
       }
       KVFOLD_UNROLL
       for (int h = 0; h < heads; h++) {

@@ -1,5 +1,6 @@
 // Decode attention over int8 entries in integers, for sets with VNNI: turning every code into a float costs more than the
-// products. Queries are rounded to 16 bits (an error of 1/256 of what the codes themselves have), weights to 24.
+// products. Queries are rounded to 16 bits (an error of 1/256 of what the codes themselves have), weights to 16 bits of a chunk's
+// largest.
 #pragma once
 #include "attention-ahead.h"
 #include "attention.h"
@@ -17,9 +18,9 @@ constexpr int64_t mostPagesOfChunk = 128;
 constexpr int pieceDims = 64;
 
 /** Digits of a weight: bytes, the lowest first. */
-constexpr int weightDigits = 3;
-/** A weight of 1 as a whole number: below 2^24 whatever rounding does. */
-constexpr float weightUnit = 16777200.0f;
+constexpr int weightDigits = 2;
+/** The largest weight of a chunk as a whole number. */
+constexpr float largestWeight = 65535.0f;
 
 /** Adds products of unsigned with signed bytes. GCC copies the sums around when it has the intrinsic. */
 KVFOLD_INLINE void addProducts(I& sums, I bytes, I codes) { __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(bytes), "v"(codes)); }
@@ -53,11 +54,11 @@ KVFOLD_INLINE void fourWordScores(const int16_t* words, const uint8_t* const* sl
   }
 #pragma GCC unroll 4
   for (int i = 0; i < dims; i += 32) {
-    ahead.ask<2>();
     I keys[4];
     KVFOLD_UNROLL
     for (int e = 0; e < 4; e++) {
       keys[e] = _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(slots[e] + i)));
+      if (e % 2 == 0) ahead.askBeside(keys[e]);
     }
     KVFOLD_UNROLL
     for (int h = 0; h < heads; h++) {
@@ -82,30 +83,57 @@ KVFOLD_INLINE F scalesOf(const float* scales, int64_t first, int64_t count, int 
 
 /**
  * Weights in digits, for products with bytes of four entries at a time: `digits[head][digit]` has a byte for each entry,
- * those of a page beginning at a multiple of 4.
+ * those of a page beginning at a multiple of 4. What one of a head's whole numbers is worth is in `units`.
  */
 template <int heads, int64_t capacity>
 struct WeightDigits {
   alignas(64) uint8_t bytes[heads][weightDigits][capacity];
+  float units[heads];
 
-  /** Codes the weights of a page, times the scales of its values and `factor`; gives the place behind them. */
-  inline __attribute__((always_inline)) int64_t put(int64_t at, const PageSpan& page, const float* scales,
-                                                    const float* weights, int64_t stride, float factor) {
-    for (int64_t first = 0; first < page.count; first += 16) {
-      const F share = mul(scalesOf(scales, first, page.count, 1), all(factor));
-      const __mmask16 mask = firstLanes(page.count - first < 16 ? page.count - first : 16);
-      KVFOLD_UNROLL
-      for (int h = 0; h < heads; h++) {
-        const F weight = _mm512_maskz_loadu_ps(mask, weights + h * stride + first);
-        I whole = _mm512_cvtps_epi32(mul(weight, share));
+  /** Codes the weights of some pages, `[heads, stride]`, times the scales of their values; writes over them. */
+  inline __attribute__((always_inline)) void code(const PageSpan* pages, int64_t count, int64_t scalesOffset, float* weights,
+                                                  int64_t stride) {
+    F most[heads], poison[heads];
+    KVFOLD_UNROLL
+    for (int h = 0; h < heads; h++) most[h] = poison[h] = all(0);
+    int64_t row = 0;
+    for (int64_t p = 0; p < count; row += pages[p++].count) {
+      const float* scales = reinterpret_cast<const float*>(pages[p].data + scalesOffset);
+      for (int64_t first = 0; first < pages[p].count; first += 16) {
+        const F scale = scalesOf(scales, first, pages[p].count, 1);
+        const __mmask16 mask = firstLanes(pages[p].count - first < 16 ? pages[p].count - first : 16);
         KVFOLD_UNROLL
-        for (int d = 0; d < weightDigits; d++) {
-          _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes[h][d] + at + first), _mm512_cvtepi32_epi8(whole));
-          whole = shiftRight(whole, 8);
+        for (int h = 0; h < heads; h++) {
+          float* at = weights + h * stride + row + first;
+          const F scaled = mul(_mm512_maskz_loadu_ps(mask, at), scale);
+          _mm512_mask_storeu_ps(at, mask, scaled);
+          most[h] = max(most[h], scaled);
+          poison[h] = fma(scaled, all(0), poison[h]);
         }
       }
     }
-    return at + (page.count + 3) / 4 * 4;
+    F factors[heads];
+    KVFOLD_UNROLL
+    for (int h = 0; h < heads; h++) {
+      const float unit = maxLane(most[h]) / largestWeight;
+      units[h] = unit + sum(poison[h]);  // whole numbers would hide what is NaN
+      factors[h] = all(unit > 1e-30f ? 1 / unit : 0);
+    }
+    row = 0;
+    for (int64_t p = 0, at = 0; p < count; row += pages[p].count, at += (pages[p].count + 3) / 4 * 4, p++) {
+      for (int64_t first = 0; first < pages[p].count; first += 16) {
+        const __mmask16 mask = firstLanes(pages[p].count - first < 16 ? pages[p].count - first : 16);
+        KVFOLD_UNROLL
+        for (int h = 0; h < heads; h++) {
+          I whole = _mm512_cvtps_epi32(mul(_mm512_maskz_loadu_ps(mask, weights + h * stride + row + first), factors[h]));
+          KVFOLD_UNROLL
+          for (int d = 0; d < weightDigits; d++) {
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes[h][d] + at + first), _mm512_cvtepi32_epi8(whole));
+            whole = shiftRight(whole, 8);
+          }
+        }
+      }
+    }
   }
 };
 
@@ -120,15 +148,26 @@ KVFOLD_INLINE void interleavePiece(const float* from, float* to) {
   store(to + 48, _mm512_shuffle_f32x4(abHigh, cdHigh, 0xdd));
 }
 
-/** Adds the products of the bytes of four entries, those that `half` of their bytes make, with the digits from `at` on. */
+/** Halves of a piece's bytes whose sums stay in registers together. */
+template <int heads>
+constexpr int halvesTogether = heads < 4 ? 2 : 1;
+
+/** Adds the products of the bytes of four entries, from `half` of their bytes on, with the digits from `at` on. */
 template <int heads, int half, int64_t capacity>
 KVFOLD_INLINE void addFour(const uint8_t* const* rows, const WeightDigits<heads, capacity>& digits, int64_t at,
-                           I (*acc)[weightDigits][2]) {
+                           I (*acc)[weightDigits][2 * halvesTogether<heads>], NextLines& ahead) {
   const I a = _mm512_loadu_si512(rows[0]), b = _mm512_loadu_si512(rows[1]);
   const I c = _mm512_loadu_si512(rows[2]), d = _mm512_loadu_si512(rows[3]);
-  const I ab = half == 0 ? _mm512_unpacklo_epi8(a, b) : _mm512_unpackhi_epi8(a, b);
-  const I cd = half == 0 ? _mm512_unpacklo_epi8(c, d) : _mm512_unpackhi_epi8(c, d);
-  const I low = _mm512_unpacklo_epi16(ab, cd), high = _mm512_unpackhi_epi16(ab, cd);
+  I parts[2 * halvesTogether<heads>];
+  KVFOLD_UNROLL
+  for (int i = 0; i < halvesTogether<heads>; i++) {
+    const I ab = half + i == 0 ? _mm512_unpacklo_epi8(a, b) : _mm512_unpackhi_epi8(a, b);
+    const I cd = half + i == 0 ? _mm512_unpacklo_epi8(c, d) : _mm512_unpackhi_epi8(c, d);
+    parts[2 * i] = _mm512_unpacklo_epi16(ab, cd);
+    parts[2 * i + 1] = _mm512_unpackhi_epi16(ab, cd);
+    ahead.askBeside(parts[2 * i]);
+    ahead.askBeside(parts[2 * i + 1]);
+  }
   KVFOLD_UNROLL
   for (int h = 0; h < heads; h++) {
     KVFOLD_UNROLL
@@ -136,85 +175,62 @@ KVFOLD_INLINE void addFour(const uint8_t* const* rows, const WeightDigits<heads,
       int32_t four;
       memcpy(&four, digits.bytes[h][digit] + at, 4);
       const I weights = _mm512_set1_epi32(four);
-      addProducts(acc[h][digit][0], weights, low);
-      addProducts(acc[h][digit][1], weights, high);
+      KVFOLD_UNROLL
+      for (int i = 0; i < 2 * halvesTogether<heads>; i++) addProducts(acc[h][digit][i], weights, parts[i]);
     }
   }
 }
 
-/** Adds the weighted values of some pages to two vectors of a piece's sums: those that `half` of the bytes make. */
+/** Adds the weighted values of some pages to the sums of a piece, from `half` of its bytes on. */
 template <int heads, int fixed, int half, int64_t capacity>
-KVFOLD_INLINE void addHalfPiece(const PagesTask& task, int64_t firstPage, int64_t endPage,
-                                const WeightDigits<heads, capacity>& digits, int64_t i, I (*acc)[weightDigits][2],
-                                NextLines& ahead) {
+KVFOLD_INLINE void addHalves(const PageSpan* pages, int64_t count, const WeightDigits<heads, capacity>& digits,
+                             const float* corrections, int64_t i, float* sums, NextLines& ahead) {
   constexpr int64_t slotBytes = 2 * fixed;
+  constexpr int vectors = 2 * halvesTogether<heads>;
+  I acc[heads][weightDigits][vectors];
+  KVFOLD_UNROLL
+  for (int h = 0; h < heads; h++) {
+    KVFOLD_UNROLL
+    for (int v = 0; v < vectors; v++) acc[h][0][v] = acc[h][1][v] = _mm512_setzero_si512();
+  }
   int64_t at = 0;
-  for (int64_t p = firstPage; p < endPage; p++) {
-    const PageSpan& page = task.pages[p];
-    const uint8_t* value = page.data + fixed + i;
-    for (int64_t e = 0; e < page.count; e += 4, at += 4) {
-      ahead.ask<2>();
+  for (int64_t p = 0; p < count; p++) {
+    const uint8_t* value = pages[p].data + fixed + i;
+    for (int64_t e = 0; e < pages[p].count; e += 4, at += 4) {
       const uint8_t* rows[4];
       // behind the last entry weights are 0
-      const int64_t last = page.count - e - 1;
+      const int64_t last = pages[p].count - e - 1;
       KVFOLD_UNROLL
       for (int r = 0; r < 4; r++) rows[r] = value + (e + r) * slotBytes;
       if (last < 3) {
         for (int r = 1; r < 4; r++) rows[r] = r > last ? rows[0] : rows[r];
       }
-      addFour<heads, half>(rows, digits, at, acc);
+      addFour<heads, half>(rows, digits, at, acc, ahead);
+    }
+  }
+  KVFOLD_UNROLL
+  for (int h = 0; h < heads; h++) {
+    KVFOLD_UNROLL
+    for (int v = 0; v < vectors; v++) {
+      float* to = sums + h * fixed + i + (2 * half + v) * width;
+      const F sum = fma(toFloats(acc[h][1][v]), all(256), toFloats(acc[h][0][v]));
+      store(to, fma(load(to), all(corrections[h]), mul(sum, all(digits.units[h]))));
     }
   }
 }
 
-template <int heads, int fixed, int half, int64_t capacity>
-KVFOLD_INLINE void addHalf(const PagesTask& task, int64_t firstPage, int64_t endPage,
-                           const WeightDigits<heads, capacity>& digits, float unit, const float* corrections, int64_t i,
-                           float* sums, NextLines& ahead) {
-  I acc[heads][weightDigits][2];
-  KVFOLD_UNROLL
-  for (int h = 0; h < heads; h++) {
-    KVFOLD_UNROLL
-    for (int d = 0; d < weightDigits; d++) acc[h][d][0] = acc[h][d][1] = _mm512_setzero_si512();
-  }
-  addHalfPiece<heads, fixed, half>(task, firstPage, endPage, digits, i, acc, ahead);
-  KVFOLD_UNROLL
-  for (int h = 0; h < heads; h++) {
-    KVFOLD_UNROLL
-    for (int v = 0; v < 2; v++) {
-      float* at = sums + h * fixed + i + (2 * half + v) * width;
-      F sum = fma(toFloats(acc[h][2][v]), all(65536), fma(toFloats(acc[h][1][v]), all(256), toFloats(acc[h][0][v])));
-      store(at, fma(load(at), all(corrections[h]), mul(sum, all(unit))));
-    }
-  }
-}
-
-/** `addValues` in integers, for all channels; `sums` are in the order of `interleavePiece`. */
+/** `addValues` in integers, for all channels; `sums` are in the order of `interleavePiece`. Writes over the weights. */
 template <int heads, int fixed>
-KVFOLD_INLINE void addCodes(const PagesTask& task, int64_t firstPage, int64_t endPage, const float* weights, int64_t stride,
+KVFOLD_INLINE void addCodes(const PagesTask& task, int64_t firstPage, int64_t endPage, float* weights, int64_t stride,
                             const float* corrections, float* sums, NextLines& ahead) {
-  F most = all(0), taint = all(0);
-  const auto scales = [&](int64_t p) { return reinterpret_cast<const float*>(task.pages[p].data + task.scalesOffset); };
-  for (int64_t p = firstPage; p < endPage; p++) {
-    for (int64_t e = 0; e < task.pages[p].count; e += 16) {
-      const F some = scalesOf(scales(p), e, task.pages[p].count, 1);
-      most = max(most, some);
-      taint = fma(some, all(0), taint);  // whole numbers would hide a scale that is NaN
-    }
-  }
-  const float largest = maxLane(most);
-  const float factor = largest > 0 ? weightUnit / largest : 0;
+  const PageSpan* pages = task.pages + firstPage;
+  const int64_t count = endPage - firstPage;
   WeightDigits<heads, 4 * mostPagesOfChunk + 64> digits;
-  int64_t at = 0;
-  for (int64_t p = firstPage; p < endPage; p++) {
-    at = digits.put(at, task.pages[p], scales(p), weights, stride, factor);
-    weights += task.pages[p].count;
-  }
-  const float unit = largest / weightUnit + sum(taint);
+  digits.code(pages, count, task.scalesOffset, weights, stride);
 #pragma GCC unroll 2
   for (int64_t i = 0; i < fixed; i += pieceDims) {
-    addHalf<heads, fixed, 0>(task, firstPage, endPage, digits, unit, corrections, i, sums, ahead);
-    addHalf<heads, fixed, 1>(task, firstPage, endPage, digits, unit, corrections, i, sums, ahead);
+    addHalves<heads, fixed, 0>(pages, count, digits, corrections, i, sums, ahead);
+    if constexpr (halvesTogether<heads> == 1) addHalves<heads, fixed, 1>(pages, count, digits, corrections, i, sums, ahead);
   }
 }
 

@@ -7,9 +7,12 @@
 namespace kvfold::KVFOLD_ISA {
 namespace {
 
-/** Entries whose softmax is taken together, or one page: 8 KB of heads of 64 stay in the first-level cache from keys to values. */
+/**
+ * Entries whose softmax is taken together, or one page. Between asking for a line and using it the four walks read twice what
+ * their chunks hold: with AVX-512 chunks of 4 KB of heads of 64 leave it in the first-level cache, those of 8 KB do not.
+ */
 template <EntryCodec codec>
-constexpr int64_t chunkEntries = codec == EntryCodec::f32 ? 16 : codec == EntryCodec::bf16 ? 32 : 64;
+constexpr int64_t chunkEntries = (width > 8 ? 1 : 2) * (codec == EntryCodec::f32 ? 8 : codec == EntryCodec::bf16 ? 16 : 32);
 
 /** A task's way through its pages, for the heads of the group from `firstHead` on. */
 struct PageWalk {

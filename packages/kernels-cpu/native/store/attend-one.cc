@@ -22,6 +22,9 @@ int64_t blockEntries(const Lane& lane) { return lane.length < 256 ? 64 : lane.le
 /** Most blocks that kernels get together. */
 constexpr int64_t mostTogether = 4;
 
+/** Groups of blocks a thread that make up for one thread having one more of them. */
+constexpr int64_t groupsForThread = 4;
+
 /** Entries that are worth a second thread. */
 constexpr int64_t entriesForThreads = 256;
 
@@ -49,12 +52,7 @@ class Decoding {
     partials_ = partials.as<float>();
     scores_ = call_.mass == nullptr ? nullptr : scores.as<float>();
     scaleQueries();
-    const int64_t grain = entries_ >= entriesForThreads ? 1 : blocks_.size();
-    std::atomic<bool> ok{true};
-    parallelFor(blocks_.size(), grain, [&](int64_t begin, int64_t end) {
-      if (!blocks(begin, end)) ok.store(false, std::memory_order_relaxed);
-    });
-    if (!ok.load(std::memory_order_relaxed)) return false;
+    if (!attendBlocks()) return false;
     for (int64_t lane = 0, first = 0; lane < lanes_; lane++) {
       int64_t end = first;
       while (end < blocks_.size() && blocks_[end].stepLane == lane) end++;
@@ -114,6 +112,27 @@ class Decoding {
       for (int64_t i = 0; i < headDim; i++) queries_[head * dims + i] = call_.q[head * headDim + i] * call_.scale;
       for (int64_t i = headDim; i < dims; i++) queries_[head * dims + i] = 0;
     }
+  }
+
+  /** All blocks. Where each thread gets several groups these are shared out, for a piece of few blocks has no group in it. */
+  bool attendBlocks() const {
+    const int64_t count = blocks_.size(), together = kernels().attention->tasksTogether, groups = count / together;
+    const int64_t grain = entries_ >= entriesForThreads ? 1 : count;
+    std::atomic<bool> ok{true};
+    const auto note = [&](bool done) {
+      if (!done) ok.store(false, std::memory_order_relaxed);
+    };
+    if (groups >= groupsForThread * threadCount()) {
+      const int64_t leftOver = count % together;
+      parallelFor(groups + leftOver, grain, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; i++) {
+          note(i < groups ? some(i, together, groups) : some(groups * (together - 1) + i, 1, 1));
+        }
+      });
+    } else {
+      parallelFor(count, grain, [&](int64_t begin, int64_t end) { note(blocks(begin, end)); });
+    }
+    return ok.load(std::memory_order_relaxed);
   }
 
   /** Blocks `[begin, end)`: as many together as the kernels like, each of them going through a part of its own. */

@@ -15,6 +15,8 @@ constexpr int64_t kvHeads = 2;
 struct Shape {
   EntryCodec codec;
   int64_t group, headDim, entries, pageSlots;
+  /** Whether one entry outweighs each of the others so far that these matter only together. */
+  bool outweighed = false;
 };
 
 /** Largest errors of attention over entries as they are stored, from softmax in double precision. */
@@ -55,21 +57,30 @@ void trial(const Shape& s) {
   check(store.table.select(store.table, fresh, kvHeads), "memory");
   Numbers numbers(static_cast<uint64_t>(s.group * 1000 + s.headDim));
   const Exactly<float> k(kvHeads * s.entries * s.headDim), v(k.count());
+  const Exactly<float> q(kvHeads * s.group * s.headDim), out(q.count()), again(q.count());
   numbers.fill(k);
   numbers.fill(v);
+  numbers.fill(q);
+  const float scale = s.outweighed ? 0.25f : 1;
+  // of one sign, so that what many small weights lose adds up
+  for (int64_t i = 0; s.outweighed && i < v.count(); i++) v[i] = std::fabs(v[i]);
+  for (int64_t lane = 0; s.outweighed && lane < kvHeads; lane++) {
+    const float* query = q.data() + lane * s.group * s.headDim;
+    float square = 0;
+    for (int64_t d = 0; d < s.headDim; d++) square += query[d] * query[d];
+    for (int64_t d = 0; d < s.headDim; d++) k[(lane * s.entries + 5) * s.headDim + d] = 52 / square * query[d];
+  }
   const int32_t many[] = {0, static_cast<int32_t>(s.entries), 0};
   check(writeAppend(store, {{many, many + 1, many + 2, 1, s.entries}, k.data(), v.data(), nullptr, nullptr, 0, -1}, nullptr, nullptr),
         "memory");
   store.endStep();
   const int32_t dropped[] = {3, 17, 18, 35, 40, 41, 42, 90, 200, 201, 202, 203, 204, 205, 206};
   check(dropEntries(shape, store.table[1], dropped, sizeof dropped / sizeof *dropped), "memory");
-  const Exactly<float> q(kvHeads * s.group * s.headDim), out(q.count()), again(q.count());
-  numbers.fill(q);
   const int32_t one[] = {0, 1, static_cast<int32_t>(s.entries)};
   AttendCall call = {};
   call.step = {one, one + 1, one + 2, 1, 1};
   call.q = q.data();
-  call.scale = 1;
+  call.scale = scale;
   call.window = call.recent = noLimit;
   call.reading.blank = -1;
   call.out = out.data();
@@ -97,6 +108,8 @@ void testLongLanes() {
         if (group % 2 == 1) trial({static_cast<EntryCodec>(codec), group, headDim, 1301, group == 3 ? 16 : 64});
       }
     }
+    // as many blocks as are shared out in groups
+    trial({static_cast<EntryCodec>(codec), 3, 64, 6500, 16, true});
   }
 }
 
