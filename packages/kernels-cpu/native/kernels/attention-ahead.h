@@ -17,16 +17,11 @@ constexpr int streams = 4;
 struct NextLines {
   const uint8_t* at[streams];
 
+  /** Asks for the next lines. */
   template <int lines>
   inline __attribute__((always_inline)) void ask() {
     KVFOLD_UNROLL
-    for (int line = 0; line < lines; line++) {
-      __builtin_prefetch(at[0], 0, 3);
-      const uint8_t* first = at[0];
-      KVFOLD_UNROLL
-      for (int s = 1; s < streams; s++) at[s - 1] = at[s];
-      at[streams - 1] = first + 64;
-    }
+    for (int line = 0; line < lines; line++) __builtin_prefetch(take(), 0, 3);
   }
 
   /** Asks for a line between what makes `held`, which stays in a register, and what uses it. */
@@ -34,11 +29,7 @@ struct NextLines {
   inline __attribute__((always_inline)) void askBeside(V& held) {
 #if defined(__AVX512F__)
     // compilers move other requests to where a loop begins, all of them together
-    __asm__ volatile("prefetcht0 %1" : "+v"(held) : "m"(*at[0]));
-    const uint8_t* first = at[0];
-    KVFOLD_UNROLL
-    for (int s = 1; s < streams; s++) at[s - 1] = at[s];
-    at[streams - 1] = first + 64;
+    __asm__ volatile("prefetcht0 %1" : "+v"(held) : "m"(*take()));
 #else
     (void)held;
     ask<1>();
@@ -63,6 +54,16 @@ struct NextLines {
   inline __attribute__((always_inline)) void skip(int64_t bytes) {
     KVFOLD_UNROLL
     for (int s = 0; s < streams; s++) at[s] += bytes;
+  }
+
+ private:
+  /** The line whose turn it is. */
+  inline __attribute__((always_inline)) const uint8_t* take() {
+    const uint8_t* line = at[0];
+    KVFOLD_UNROLL
+    for (int s = 1; s < streams; s++) at[s - 1] = at[s];
+    at[streams - 1] = line + 64;
+    return line;
   }
 };
 
